@@ -1,0 +1,38 @@
+// A batch of messages where the caller has them: the inside of accel_messages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "accel/accel.h"
+
+namespace accel {
+
+struct Bytes {
+  const uint8_t* data;
+  size_t size;
+};
+
+// Validated once as a whole (constructor), and again item by item: offsets are read once into locals and checked
+// there, because the caller's memory may change between the two.
+class Messages {
+ public:
+  // Throws Error(ACCEL_BAD_ARGUMENT) naming `argument`.
+  Messages(const accel_messages* view, uint64_t count, const char* argument);
+  // `count` messages of `length` bytes, `stride` bytes apart.
+  Messages(const uint8_t* data, size_t stride, size_t length, size_t count);
+
+  size_t count() const { return count_; }
+  // Throws Error(ACCEL_BAD_ARGUMENT) when the offsets have changed since validation and no longer hold.
+  Bytes item(size_t i) const;
+  // Bytes in all: what a scheduler balances by.
+  uint64_t total_size() const { return total_size_; }
+
+ private:
+  accel_messages view_;
+  size_t count_;
+  uint64_t total_size_;
+  const char* argument_;
+};
+
+}  // namespace accel

@@ -1,0 +1,246 @@
+/* accel: batched SM3, SM2 and Merkle trees for blockchain nodes.
+ *
+ * The one door into libaccel, for C and for every language that can call C.
+ *
+ * Conventions, for every function unless it says otherwise:
+ *  - Thread safety: any function may be called from any number of threads at once. A handle may be used by many
+ *    threads as long as no thread is changing or freeing it; the functions that change a handle say so.
+ *  - Order of arguments: device, outputs, inputs (each array followed by its stride in bytes), counts.
+ *  - `device` is NULL: the CPU.
+ *  - Arrays belong to the caller, are read or written only during the call, and need no alignment. A stride is the
+ *    distance in bytes between the starts of consecutive items; an input stride of 0 repeats one item for all.
+ *    A count of 0 is valid, and then array pointers may be NULL.
+ *  - Integers of the curve are 32 bytes, big-endian. A public key is x || y (64 bytes), a signature r || s (64 bytes).
+ *  - The returned status says whether the call ran: ACCEL_OK, or an error for which accel_last_error() has a sentence.
+ *    What each item is stands in a status array: filled with ACCEL_NOT_CHECKED first, so an item that was never
+ *    computed never reads as valid.
+ *  - No exception leaves the library, and no function ends the process.
+ */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#error "accel supports ELF platforms only"
+#endif
+#define ACCEL_API __attribute__((visibility("default")))
+
+#define ACCEL_ABI_VERSION 1u
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Status of a call or of an item. One numbering for both: 0 is never success. */
+typedef enum accel_status {
+  /* items and calls */
+  ACCEL_NOT_CHECKED = 0, /* nobody has computed this item */
+  ACCEL_OK = 1,          /* the item is valid; the call ran */
+  /* items */
+  ACCEL_BAD_SIGNATURE = 2, /* the equation does not hold, or the DER is malformed */
+  ACCEL_BAD_KEY = 3,       /* the public key is not a point of the curve */
+  ACCEL_BAD_RANGE = 4,     /* r or s outside [1, n-1], or r + s = 0 mod n */
+  ACCEL_BAD_PROOF = 5,     /* a Merkle proof that does not lead to the root */
+  /* calls */
+  ACCEL_BAD_ARGUMENT = 16,    /* an argument breaks the function's contract */
+  ACCEL_BAD_ENCODING = 17,    /* DER, PEM or a proof that does not parse */
+  ACCEL_BAD_KERNEL = 18,      /* ACCEL_KERNEL names a kernel that is unknown or that this CPU cannot run */
+  ACCEL_BAD_DEVICE = 19,      /* ACCEL_DEVICE or a handle names a device that is not there */
+  ACCEL_SELFTEST_FAILED = 20, /* a kernel gave a wrong answer to a known question; it is not used */
+  ACCEL_NO_RANDOM = 21,       /* the system's random number generator failed */
+  ACCEL_NO_MEMORY = 22,
+  ACCEL_INTERNAL = 23 /* a bug in accel: please report accel_last_error() */
+} accel_status;
+
+typedef struct accel_device accel_device;
+
+/* ---------------------------------------------------------------------------------------------- the library */
+
+/* ABI version of the library that is loaded (never 0): compare with ACCEL_ABI_VERSION. */
+ACCEL_API uint32_t accel_abi_version(void);
+/* Semantic version, for example "0.1.0"; a static string. */
+ACCEL_API const char *accel_version(void);
+/* Name of a status without its prefix, for example "BAD_KEY"; "UNKNOWN" for a value that is none. A static string. */
+ACCEL_API const char *accel_status_name(int status);
+/* What went wrong in this thread's last call that did not return ACCEL_OK: names the argument, what came and what is
+ * wanted. Valid until this thread's next call; "" when nothing did. */
+ACCEL_API const char *accel_last_error(void);
+
+/* Name of the kernel that `op` runs ("sm3.hash", "sm2.verify", "sm2.sign"): "portable", "adx", "avx2", "avx512" or
+ * "avx512ifma". *name_out is a static string. ACCEL_BAD_ARGUMENT: no such op. ACCEL_BAD_KERNEL: see ACCEL_KERNEL. */
+ACCEL_API accel_status accel_active_kernel(const char **name_out, const char *op);
+/* The kernels of `op` that this CPU and its operating system can run, best first, separated by commas; static. */
+ACCEL_API accel_status accel_available_kernels(const char **names_out, const char *op);
+/* Force kernels from now on, in the syntax of ACCEL_KERNEL: "portable", or "sm3=NAME,sm2=NAME"; "" or NULL: the best.
+ * Key rings keep the kernel they were made with. Changes global state: not while other calls run. */
+ACCEL_API accel_status accel_set_kernels(const char *spec);
+/* How many items `kernel` has computed for `op` in this process: the proof that a forced kernel is what ran. */
+ACCEL_API accel_status accel_kernel_items(uint64_t *items_out, const char *op, const char *kernel);
+/* Features of this CPU that the operating system lets us use, separated by spaces; a static string. */
+ACCEL_API const char *accel_cpu_features(void);
+/* Known-answer tests of every kernel that this CPU can run (they also run by themselves before a kernel's first use). */
+ACCEL_API accel_status accel_selftest(void);
+
+/* Threads of the pool, the caller's included: ACCEL_NUM_THREADS, or the CPUs this process may run on. Threads start
+ * with the first batch that needs them, and again in a child after fork(). */
+ACCEL_API accel_status accel_num_threads(uint32_t *threads_out);
+/* 1 to 1024. Takes effect with the next batch. */
+ACCEL_API accel_status accel_set_num_threads(uint32_t threads);
+
+/* ------------------------------------------------------------------------------------------------- messages */
+
+typedef enum accel_layout {
+  ACCEL_LAYOUT_STRIDED = 0,  /* `count` messages of `length` bytes, `stride` bytes apart, starting at data */
+  ACCEL_LAYOUT_RAGGED32 = 1, /* message i is data[offsets[i] .. offsets[i+1]), int32_t offsets[count + 1] (Arrow binary) */
+  ACCEL_LAYOUT_RAGGED64 = 2, /* the same with int64_t (Arrow large_binary) */
+  ACCEL_LAYOUT_POINTERS = 3  /* message i is lengths[i] bytes at pointers[i] */
+} accel_layout;
+
+/* A batch of messages where they lie. Offsets must not decrease and must stay within data_size, lengths within
+ * ACCEL_MAX_MESSAGE: checked before use, on private copies, so a buffer that changes meanwhile gives wrong digests and
+ * never a wrong access. Fields that the layout does not use are ignored. */
+typedef struct accel_messages {
+  uint32_t struct_size; /* sizeof(accel_messages) */
+  uint32_t layout;      /* accel_layout */
+  const uint8_t *data;
+  uint64_t data_size; /* bytes at data; RAGGED32 and RAGGED64 */
+  uint64_t stride, length; /* STRIDED */
+  const void *offsets;     /* RAGGED32 and RAGGED64 */
+  const uint8_t *const *pointers; /* POINTERS */
+  const uint64_t *lengths;        /* POINTERS */
+} accel_messages;
+
+#define ACCEL_MAX_MESSAGE (UINT64_C(1) << 60) /* bytes; SM3 counts bits in 64 bits */
+
+/* ------------------------------------------------------------------------------------------------------ SM3 */
+
+#define ACCEL_SM3_SIZE 32u
+
+/* Digests of `count` messages of message_length bytes each (GB/T 32905-2016). digests_out: 32 * count bytes. */
+ACCEL_API accel_status accel_sm3_hash_many(accel_device *device, uint8_t *digests_out, const uint8_t *messages,
+                                           uint64_t messages_stride, uint64_t message_length, uint64_t count);
+/* The same for messages in any layout. */
+ACCEL_API accel_status accel_sm3_hash_messages(accel_device *device, uint8_t *digests_out,
+                                               const accel_messages *messages, uint64_t count);
+
+/* Hashing a stream. One thread at a time for one handle. */
+typedef struct accel_sm3 accel_sm3;
+ACCEL_API accel_status accel_sm3_new(accel_sm3 **hash_out);                          /* free it with accel_sm3_free */
+ACCEL_API accel_status accel_sm3_clone(accel_sm3 **hash_out, const accel_sm3 *hash); /* free it with accel_sm3_free */
+ACCEL_API accel_status accel_sm3_update(accel_sm3 *hash, const uint8_t *data, uint64_t length);
+/* Digest of all that came so far; the stream may go on. */
+ACCEL_API accel_status accel_sm3_digest(const accel_sm3 *hash, uint8_t digest_out[32]);
+ACCEL_API void accel_sm3_free(accel_sm3 *hash); /* NULL is allowed; the state is wiped */
+
+/* ------------------------------------------------------------------------------------------------------ SM2 */
+
+/* GB/T 32918 (ISO/IEC 14888-3) over the recommended curve. The digest e of a message M is SM3(ZA || M), where ZA
+ * binds the signer's ID and public key; with ACCEL_SM2_NO_ZA in place of the ID's length, e = SM3(M).
+ * Checks in this order, and the first that fails is the item's status: key (ACCEL_BAD_KEY), range (ACCEL_BAD_RANGE),
+ * equation (ACCEL_BAD_SIGNATURE). Verification takes time that depends on its inputs, which are public. */
+
+#define ACCEL_SM2_DEFAULT_ID "1234567812345678"
+#define ACCEL_SM2_DEFAULT_ID_LENGTH UINT64_C(16)
+#define ACCEL_SM2_MAX_ID_LENGTH UINT64_C(8191)
+#define ACCEL_SM2_NO_ZA UINT64_MAX /* as an ID's length */
+
+/* Verify `count` signatures over digests e (32 bytes each; any value). status_out: `count` bytes. */
+ACCEL_API accel_status accel_sm2_verify_digest_many(accel_device *device, uint8_t *status_out, const uint8_t *keys,
+                                                    uint64_t keys_stride, const uint8_t *signatures,
+                                                    uint64_t signatures_stride, const uint8_t *digests,
+                                                    uint64_t digests_stride, uint64_t count);
+/* Verify `count` signatures over messages under one ID. */
+ACCEL_API accel_status accel_sm2_verify_many(accel_device *device, uint8_t *status_out, const uint8_t *keys,
+                                             uint64_t keys_stride, const uint8_t *signatures,
+                                             uint64_t signatures_stride, const accel_messages *messages,
+                                             const uint8_t *id, uint64_t id_length, uint64_t count);
+
+/* Known signers: each key checked once, its ZA kept, and fixed-base tables for as many keys as memory_limit holds, in
+ * the order given; the keys behind them are verified like unknown ones. */
+typedef struct accel_sm2_keyring accel_sm2_keyring;
+/* *bad_index_out (may be NULL) is the first key that is no point of the curve when the call returns ACCEL_BAD_KEY.
+ * memory_limit: bytes for tables; 0: the default of 1 GiB. Free the ring with accel_sm2_keyring_free. */
+ACCEL_API accel_status accel_sm2_keyring_new(accel_device *device, accel_sm2_keyring **ring_out,
+                                             uint64_t *bad_index_out, const uint8_t *public_keys,
+                                             uint64_t public_keys_stride, const uint8_t *id, uint64_t id_length,
+                                             uint64_t memory_limit, uint64_t count);
+ACCEL_API void accel_sm2_keyring_free(accel_sm2_keyring *ring); /* NULL is allowed */
+ACCEL_API accel_status accel_sm2_keyring_size(const accel_sm2_keyring *ring, uint64_t *keys_out,
+                                              uint64_t *keys_with_tables_out, uint64_t *table_bytes_out);
+/* Item i is checked against key indices[i] of the ring; an index beyond the ring is ACCEL_BAD_ARGUMENT. */
+ACCEL_API accel_status accel_sm2_keyring_verify_digest_many(accel_device *device, uint8_t *status_out,
+                                                            const accel_sm2_keyring *ring, const uint32_t *indices,
+                                                            const uint8_t *signatures, uint64_t signatures_stride,
+                                                            const uint8_t *digests, uint64_t digests_stride,
+                                                            uint64_t count);
+ACCEL_API accel_status accel_sm2_keyring_verify_many(accel_device *device, uint8_t *status_out,
+                                                     const accel_sm2_keyring *ring, const uint32_t *indices,
+                                                     const uint8_t *signatures, uint64_t signatures_stride,
+                                                     const accel_messages *messages, uint64_t count);
+
+/* Digests e = SM3(ZA || M) as signing and verifying use them; keys as for verifying. digests_out: 32 * count bytes. */
+ACCEL_API accel_status accel_sm2_digest_many(accel_device *device, uint8_t *digests_out, const uint8_t *keys,
+                                             uint64_t keys_stride, const accel_messages *messages, const uint8_t *id,
+                                             uint64_t id_length, uint64_t count);
+
+/* Private keys: 1 to n-2. Kept in memory that is wiped when freed. Everything done with them is constant-time. */
+typedef struct accel_sm2_private_key accel_sm2_private_key;
+ACCEL_API accel_status accel_sm2_private_key_generate(accel_sm2_private_key **key_out);
+/* ACCEL_BAD_KEY: outside 1 to n-2. */
+ACCEL_API accel_status accel_sm2_private_key_from_bytes(accel_sm2_private_key **key_out, const uint8_t secret[32]);
+ACCEL_API void accel_sm2_private_key_free(accel_sm2_private_key *key); /* NULL is allowed */
+ACCEL_API accel_status accel_sm2_private_key_bytes(const accel_sm2_private_key *key, uint8_t secret_out[32]);
+ACCEL_API accel_status accel_sm2_private_key_public(const accel_sm2_private_key *key, uint8_t public_key_out[64]);
+
+/* Sign: item i with private_keys[indices[i]], or with private_keys[0] for all when indices is NULL. The nonce mixes
+ * 32 bytes of the system's generator with the private key and the digest. signatures_out: 64 * count bytes. */
+ACCEL_API accel_status accel_sm2_sign_digest_many(accel_device *device, uint8_t *signatures_out,
+                                                  const accel_sm2_private_key *const *private_keys,
+                                                  uint64_t private_key_count, const uint32_t *indices,
+                                                  const uint8_t *digests, uint64_t digests_stride, uint64_t count);
+ACCEL_API accel_status accel_sm2_sign_many(accel_device *device, uint8_t *signatures_out,
+                                           const accel_sm2_private_key *const *private_keys,
+                                           uint64_t private_key_count, const uint32_t *indices,
+                                           const accel_messages *messages, const uint8_t *id, uint64_t id_length,
+                                           uint64_t count);
+
+/* Encodings. Buffers for output have a capacity; *length_out is what is needed even when the capacity is too small
+ * (then ACCEL_BAD_ARGUMENT). */
+
+/* Is x || y a point of the curve? ACCEL_OK or ACCEL_BAD_KEY. */
+ACCEL_API accel_status accel_sm2_public_key_check(const uint8_t public_key[64]);
+/* From an SEC 1 point: 04 || x || y, 02 or 03 || x (compressed), or x || y (64 bytes). */
+ACCEL_API accel_status accel_sm2_public_key_from_point(uint8_t public_key_out[64], const uint8_t *point,
+                                                       uint64_t length);
+/* From SubjectPublicKeyInfo (RFC 5480), DER or PEM (`PUBLIC KEY`). */
+ACCEL_API accel_status accel_sm2_public_key_from_der(uint8_t public_key_out[64], const uint8_t *der, uint64_t length);
+ACCEL_API accel_status accel_sm2_public_key_from_pem(uint8_t public_key_out[64], const char *pem, uint64_t length);
+ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t *der_out, uint64_t capacity, uint64_t *length_out,
+                                                   const uint8_t public_key[64]);
+/* From PKCS #8 (RFC 5208) or SEC 1 ECPrivateKey (RFC 5915), DER or PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, with or
+ * without a leading `EC PARAMETERS`). A public key inside must match. Encrypted keys: ACCEL_BAD_ENCODING. */
+ACCEL_API accel_status accel_sm2_private_key_from_der(accel_sm2_private_key **key_out, const uint8_t *der,
+                                                      uint64_t length);
+ACCEL_API accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key **key_out, const char *pem,
+                                                      uint64_t length);
+/* To PKCS #8 with the public key inside. */
+ACCEL_API accel_status accel_sm2_private_key_to_der(uint8_t *der_out, uint64_t capacity, uint64_t *length_out,
+                                                    const accel_sm2_private_key *key);
+/* DER signatures (SEQUENCE of two INTEGERs) to r || s. Item status ACCEL_OK, or ACCEL_BAD_SIGNATURE when malformed or
+ * not canonical (then its 64 bytes are zero). A well-formed integer that does not fit becomes 32 bytes of ff (or zero
+ * when negative), so that it fails the range check and not the parser. */
+ACCEL_API accel_status accel_sm2_signatures_from_der(accel_device *device, uint8_t *signatures_out,
+                                                     uint8_t *status_out, const accel_messages *ders, uint64_t count);
+/* r || s to DER: item i stands at ders_out + i * 72 (at most 72 bytes) and has lengths_out[i] bytes. */
+ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device *device, uint8_t *ders_out, uint8_t *lengths_out,
+                                                   const uint8_t *signatures, uint64_t signatures_stride,
+                                                   uint64_t count);
+
+/* --------------------------------------------------------------------------------------------------- Merkle */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,61 @@
+// SM2 (GB/T 32918): what a kernel implements, and what the layers above it see.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/cpu.hpp"
+
+namespace accel::sm2 {
+
+// Item i stands at data + i * stride.
+struct Strided {
+  const uint8_t* data;
+  size_t stride;
+  const uint8_t* operator[](size_t i) const { return data + i * stride; }
+};
+
+// Private key d and what signing derives from it once. Big-endian; both are secret.
+struct SignKey {
+  uint8_t d[32];
+  uint8_t inverse[32];  // (1 + d)^-1 mod n
+};
+
+// Every function: any number of threads at once; no allocation once the generator's table stands (built on first use);
+// any count, chunked inside. Statuses are accel_status values.
+struct Kernel {
+  const char* name;
+  bool (*supported)(const CpuFeatures&);
+
+  // Unknown keys (x || y). Order of checks: key, range, equation. Variable time.
+  void (*verify)(uint8_t* status, Strided keys, Strided signatures, Strided digests, size_t count);
+
+  // Known keys: a table of table_size bytes (64-byte aligned) per key. build_table: false if the key is no point of
+  // the curve. tables[i] is item i's table.
+  size_t table_size;
+  bool (*build_table)(void* table, const uint8_t key[64]);
+  void (*verify_known)(uint8_t* status, const void* const* tables, Strided signatures, Strided digests, size_t count);
+
+  bool (*on_curve)(const uint8_t key[64]);
+  // y from x and the parity of y; false if there is none. Variable time.
+  bool (*decompress)(uint8_t key_out[64], const uint8_t x[32], bool odd);
+
+  // --- constant-time from here ---
+  // False outside 1 .. n-2 (only that one bit is revealed).
+  bool (*derive_sign_key)(SignKey* key, const uint8_t d[32]);
+  void (*public_key)(uint8_t key_out[64], const uint8_t d[32]);
+  // nonces: 64 uniformly random bytes each, reduced to k in 1 .. n-1. Item i is signed with keys[i]. status ACCEL_OK,
+  // or ACCEL_NOT_CHECKED where r = 0, r + k = n or s = 0: ask again with another nonce (probability about 2^-254).
+  void (*sign)(uint8_t* status, uint8_t* signatures, const SignKey* const* keys, Strided nonces, Strided digests,
+               size_t count);
+};
+
+extern const Kernel kPortable;
+#if defined(__x86_64__)
+extern const Kernel kAdx;
+#endif
+
+// The kernel in force; self-tested. Throws Error(ACCEL_BAD_KERNEL) or Error(ACCEL_SELFTEST_FAILED).
+const Kernel& active_kernel();
+
+}  // namespace accel::sm2

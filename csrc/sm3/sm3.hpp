@@ -1,0 +1,66 @@
+// SM3 (GB/T 32905-2016) over batches: what the layers above see, and what a kernel implements.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/cpu.hpp"
+#include "base/messages.hpp"
+
+namespace accel::sm3 {
+
+constexpr size_t kDigestSize = 32;
+constexpr size_t kBlockSize = 64;
+
+// Chaining value after `bytes` bytes (a multiple of 64) of some common beginning, such as an HMAC pad or the constant
+// part of ZA.
+struct Midstate {
+  uint32_t h[8];
+  uint64_t bytes;
+};
+constexpr Midstate kInitial = {
+    {0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600, 0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e}, 0};
+
+// `size` bytes (at most 64) before each message: item i's stand at data + i * stride. ZA, or a domain's prefix byte
+// (stride 0).
+struct Prefix {
+  const uint8_t* data = nullptr;
+  size_t stride = 0;
+  size_t size = 0;
+};
+
+struct Kernel {
+  const char* name;
+  bool (*supported)(const CpuFeatures&);
+  void (*compress)(uint32_t state[8], const uint8_t* blocks, size_t count);
+  // digests[i - begin] = SM3(initial, prefix_i || message_i) for i in [begin, end). No allocation.
+  void (*hash_range)(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages,
+                     size_t begin, size_t end);
+};
+
+// The kernel in force; self-tested. Throws Error(ACCEL_BAD_KERNEL) or Error(ACCEL_SELFTEST_FAILED).
+const Kernel& active_kernel();
+
+// One thread, active kernel: digests of messages [begin, end), counted for accel_kernel_items. This is what merkle/
+// and sm2/ call inside their own parallel_for.
+void hash_range(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages,
+                size_t begin, size_t end);
+
+// A stream. The destructor wipes it.
+class Stream {
+ public:
+  Stream();
+  explicit Stream(const Midstate& initial);
+  ~Stream();
+  Stream(const Stream&) = default;
+  Stream& operator=(const Stream&) = default;
+  void update(const uint8_t* data, size_t size);
+  void digest(uint8_t out[kDigestSize]) const;  // the stream may go on
+
+ private:
+  Midstate state_;
+  uint8_t buffer_[kBlockSize];
+  size_t buffered_ = 0;
+};
+
+}  // namespace accel::sm3
