@@ -1,0 +1,1 @@
+"""Implementations that are not ours, and vectors that others published: what the tests compare with."""
