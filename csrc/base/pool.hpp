@@ -30,7 +30,7 @@ class RangeBody {
 // No allocation after the pool has started. Works in a child after fork().
 void parallel_for(size_t count, size_t grain, RangeBody body);
 
-uint32_t num_threads();                 // throws Error(ACCEL_BAD_ARGUMENT) for a bad ACCEL_NUM_THREADS
+uint32_t num_threads();                  // throws Error(ACCEL_BAD_ARGUMENT) for a bad ACCEL_NUM_THREADS
 void set_num_threads(uint32_t threads);  // throws Error(ACCEL_BAD_ARGUMENT) outside 1..1024
 
 }  // namespace accel

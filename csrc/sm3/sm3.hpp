@@ -43,8 +43,8 @@ const Kernel& active_kernel();
 
 // One thread, active kernel: digests of messages [begin, end), counted for accel_kernel_items. This is what merkle/
 // and sm2/ call inside their own parallel_for.
-void hash_range(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages,
-                size_t begin, size_t end);
+void hash_range(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages, size_t begin,
+                size_t end);
 
 // A stream. The destructor wipes it.
 class Stream {

@@ -61,39 +61,41 @@ typedef struct accel_device accel_device;
 /* ABI version of the library that is loaded (never 0): compare with ACCEL_ABI_VERSION. */
 ACCEL_API uint32_t accel_abi_version(void);
 /* Semantic version, for example "0.1.0"; a static string. */
-ACCEL_API const char *accel_version(void);
+ACCEL_API const char* accel_version(void);
 /* Name of a status without its prefix, for example "BAD_KEY"; "UNKNOWN" for a value that is none. A static string. */
-ACCEL_API const char *accel_status_name(int status);
+ACCEL_API const char* accel_status_name(int status);
 /* What went wrong in this thread's last call that did not return ACCEL_OK: names the argument, what came and what is
  * wanted. Valid until this thread's next call; "" when nothing did. */
-ACCEL_API const char *accel_last_error(void);
+ACCEL_API const char* accel_last_error(void);
 
 /* Name of the kernel that `op` runs ("sm3.hash", "sm2.verify", "sm2.sign"): "portable", "adx", "avx2", "avx512" or
  * "avx512ifma". *name_out is a static string. ACCEL_BAD_ARGUMENT: no such op. ACCEL_BAD_KERNEL: see ACCEL_KERNEL. */
-ACCEL_API accel_status accel_active_kernel(const char **name_out, const char *op);
+ACCEL_API accel_status accel_active_kernel(const char** name_out, const char* op);
 /* The kernels of `op` that this CPU and its operating system can run, best first, separated by commas; static. */
-ACCEL_API accel_status accel_available_kernels(const char **names_out, const char *op);
+ACCEL_API accel_status accel_available_kernels(const char** names_out, const char* op);
 /* Force kernels from now on, in the syntax of ACCEL_KERNEL: "portable", or "sm3=NAME,sm2=NAME"; "" or NULL: the best.
  * Key rings keep the kernel they were made with. Changes global state: not while other calls run. */
-ACCEL_API accel_status accel_set_kernels(const char *spec);
+ACCEL_API accel_status accel_set_kernels(const char* spec);
 /* How many items `kernel` has computed for `op` in this process: the proof that a forced kernel is what ran. */
-ACCEL_API accel_status accel_kernel_items(uint64_t *items_out, const char *op, const char *kernel);
+ACCEL_API accel_status accel_kernel_items(uint64_t* items_out, const char* op, const char* kernel);
 /* Features of this CPU that the operating system lets us use, separated by spaces; a static string. */
-ACCEL_API const char *accel_cpu_features(void);
-/* Known-answer tests of every kernel that this CPU can run (they also run by themselves before a kernel's first use). */
+ACCEL_API const char* accel_cpu_features(void);
+/* Known-answer tests of every kernel that this CPU can run (they also run by themselves before a kernel's first use).
+ */
 ACCEL_API accel_status accel_selftest(void);
 
 /* Threads of the pool, the caller's included: ACCEL_NUM_THREADS, or the CPUs this process may run on. Threads start
  * with the first batch that needs them, and again in a child after fork(). */
-ACCEL_API accel_status accel_num_threads(uint32_t *threads_out);
+ACCEL_API accel_status accel_num_threads(uint32_t* threads_out);
 /* 1 to 1024. Takes effect with the next batch. */
 ACCEL_API accel_status accel_set_num_threads(uint32_t threads);
 
 /* ------------------------------------------------------------------------------------------------- messages */
 
 typedef enum accel_layout {
-  ACCEL_LAYOUT_STRIDED = 0,  /* `count` messages of `length` bytes, `stride` bytes apart, starting at data */
-  ACCEL_LAYOUT_RAGGED32 = 1, /* message i is data[offsets[i] .. offsets[i+1]), int32_t offsets[count + 1] (Arrow binary) */
+  ACCEL_LAYOUT_STRIDED = 0, /* `count` messages of `length` bytes, `stride` bytes apart, starting at data */
+  ACCEL_LAYOUT_RAGGED32 =
+      1, /* message i is data[offsets[i] .. offsets[i+1]), int32_t offsets[count + 1] (Arrow binary) */
   ACCEL_LAYOUT_RAGGED64 = 2, /* the same with int64_t (Arrow large_binary) */
   ACCEL_LAYOUT_POINTERS = 3  /* message i is lengths[i] bytes at pointers[i] */
 } accel_layout;
@@ -104,12 +106,12 @@ typedef enum accel_layout {
 typedef struct accel_messages {
   uint32_t struct_size; /* sizeof(accel_messages) */
   uint32_t layout;      /* accel_layout */
-  const uint8_t *data;
-  uint64_t data_size; /* bytes at data; RAGGED32 and RAGGED64 */
-  uint64_t stride, length; /* STRIDED */
-  const void *offsets;     /* RAGGED32 and RAGGED64 */
-  const uint8_t *const *pointers; /* POINTERS */
-  const uint64_t *lengths;        /* POINTERS */
+  const uint8_t* data;
+  uint64_t data_size;             /* bytes at data; RAGGED32 and RAGGED64 */
+  uint64_t stride, length;        /* STRIDED */
+  const void* offsets;            /* RAGGED32 and RAGGED64 */
+  const uint8_t* const* pointers; /* POINTERS */
+  const uint64_t* lengths;        /* POINTERS */
 } accel_messages;
 
 #define ACCEL_MAX_MESSAGE (UINT64_C(1) << 60) /* bytes; SM3 counts bits in 64 bits */
@@ -119,20 +121,20 @@ typedef struct accel_messages {
 #define ACCEL_SM3_SIZE 32u
 
 /* Digests of `count` messages of message_length bytes each (GB/T 32905-2016). digests_out: 32 * count bytes. */
-ACCEL_API accel_status accel_sm3_hash_many(accel_device *device, uint8_t *digests_out, const uint8_t *messages,
+ACCEL_API accel_status accel_sm3_hash_many(accel_device* device, uint8_t* digests_out, const uint8_t* messages,
                                            uint64_t messages_stride, uint64_t message_length, uint64_t count);
 /* The same for messages in any layout. */
-ACCEL_API accel_status accel_sm3_hash_messages(accel_device *device, uint8_t *digests_out,
-                                               const accel_messages *messages, uint64_t count);
+ACCEL_API accel_status accel_sm3_hash_messages(accel_device* device, uint8_t* digests_out,
+                                               const accel_messages* messages, uint64_t count);
 
 /* Hashing a stream. One thread at a time for one handle. */
 typedef struct accel_sm3 accel_sm3;
-ACCEL_API accel_status accel_sm3_new(accel_sm3 **hash_out);                          /* free it with accel_sm3_free */
-ACCEL_API accel_status accel_sm3_clone(accel_sm3 **hash_out, const accel_sm3 *hash); /* free it with accel_sm3_free */
-ACCEL_API accel_status accel_sm3_update(accel_sm3 *hash, const uint8_t *data, uint64_t length);
+ACCEL_API accel_status accel_sm3_new(accel_sm3** hash_out);                          /* free it with accel_sm3_free */
+ACCEL_API accel_status accel_sm3_clone(accel_sm3** hash_out, const accel_sm3* hash); /* free it with accel_sm3_free */
+ACCEL_API accel_status accel_sm3_update(accel_sm3* hash, const uint8_t* data, uint64_t length);
 /* Digest of all that came so far; the stream may go on. */
-ACCEL_API accel_status accel_sm3_digest(const accel_sm3 *hash, uint8_t digest_out[32]);
-ACCEL_API void accel_sm3_free(accel_sm3 *hash); /* NULL is allowed; the state is wiped */
+ACCEL_API accel_status accel_sm3_digest(const accel_sm3* hash, uint8_t digest_out[32]);
+ACCEL_API void accel_sm3_free(accel_sm3* hash); /* NULL is allowed; the state is wiped */
 
 /* ------------------------------------------------------------------------------------------------------ SM2 */
 
@@ -147,64 +149,63 @@ ACCEL_API void accel_sm3_free(accel_sm3 *hash); /* NULL is allowed; the state is
 #define ACCEL_SM2_NO_ZA UINT64_MAX /* as an ID's length */
 
 /* Verify `count` signatures over digests e (32 bytes each; any value). status_out: `count` bytes. */
-ACCEL_API accel_status accel_sm2_verify_digest_many(accel_device *device, uint8_t *status_out, const uint8_t *keys,
-                                                    uint64_t keys_stride, const uint8_t *signatures,
-                                                    uint64_t signatures_stride, const uint8_t *digests,
+ACCEL_API accel_status accel_sm2_verify_digest_many(accel_device* device, uint8_t* status_out, const uint8_t* keys,
+                                                    uint64_t keys_stride, const uint8_t* signatures,
+                                                    uint64_t signatures_stride, const uint8_t* digests,
                                                     uint64_t digests_stride, uint64_t count);
 /* Verify `count` signatures over messages under one ID. */
-ACCEL_API accel_status accel_sm2_verify_many(accel_device *device, uint8_t *status_out, const uint8_t *keys,
-                                             uint64_t keys_stride, const uint8_t *signatures,
-                                             uint64_t signatures_stride, const accel_messages *messages,
-                                             const uint8_t *id, uint64_t id_length, uint64_t count);
+ACCEL_API accel_status accel_sm2_verify_many(accel_device* device, uint8_t* status_out, const uint8_t* keys,
+                                             uint64_t keys_stride, const uint8_t* signatures,
+                                             uint64_t signatures_stride, const accel_messages* messages,
+                                             const uint8_t* id, uint64_t id_length, uint64_t count);
 
 /* Known signers: each key checked once, its ZA kept, and fixed-base tables for as many keys as memory_limit holds, in
  * the order given; the keys behind them are verified like unknown ones. */
 typedef struct accel_sm2_keyring accel_sm2_keyring;
 /* *bad_index_out (may be NULL) is the first key that is no point of the curve when the call returns ACCEL_BAD_KEY.
  * memory_limit: bytes for tables; 0: the default of 1 GiB. Free the ring with accel_sm2_keyring_free. */
-ACCEL_API accel_status accel_sm2_keyring_new(accel_device *device, accel_sm2_keyring **ring_out,
-                                             uint64_t *bad_index_out, const uint8_t *public_keys,
-                                             uint64_t public_keys_stride, const uint8_t *id, uint64_t id_length,
+ACCEL_API accel_status accel_sm2_keyring_new(accel_device* device, accel_sm2_keyring** ring_out,
+                                             uint64_t* bad_index_out, const uint8_t* public_keys,
+                                             uint64_t public_keys_stride, const uint8_t* id, uint64_t id_length,
                                              uint64_t memory_limit, uint64_t count);
-ACCEL_API void accel_sm2_keyring_free(accel_sm2_keyring *ring); /* NULL is allowed */
-ACCEL_API accel_status accel_sm2_keyring_size(const accel_sm2_keyring *ring, uint64_t *keys_out,
-                                              uint64_t *keys_with_tables_out, uint64_t *table_bytes_out);
+ACCEL_API void accel_sm2_keyring_free(accel_sm2_keyring* ring); /* NULL is allowed */
+ACCEL_API accel_status accel_sm2_keyring_size(const accel_sm2_keyring* ring, uint64_t* keys_out,
+                                              uint64_t* keys_with_tables_out, uint64_t* table_bytes_out);
 /* Item i is checked against key indices[i] of the ring; an index beyond the ring is ACCEL_BAD_ARGUMENT. */
-ACCEL_API accel_status accel_sm2_keyring_verify_digest_many(accel_device *device, uint8_t *status_out,
-                                                            const accel_sm2_keyring *ring, const uint32_t *indices,
-                                                            const uint8_t *signatures, uint64_t signatures_stride,
-                                                            const uint8_t *digests, uint64_t digests_stride,
+ACCEL_API accel_status accel_sm2_keyring_verify_digest_many(accel_device* device, uint8_t* status_out,
+                                                            const accel_sm2_keyring* ring, const uint32_t* indices,
+                                                            const uint8_t* signatures, uint64_t signatures_stride,
+                                                            const uint8_t* digests, uint64_t digests_stride,
                                                             uint64_t count);
-ACCEL_API accel_status accel_sm2_keyring_verify_many(accel_device *device, uint8_t *status_out,
-                                                     const accel_sm2_keyring *ring, const uint32_t *indices,
-                                                     const uint8_t *signatures, uint64_t signatures_stride,
-                                                     const accel_messages *messages, uint64_t count);
+ACCEL_API accel_status accel_sm2_keyring_verify_many(accel_device* device, uint8_t* status_out,
+                                                     const accel_sm2_keyring* ring, const uint32_t* indices,
+                                                     const uint8_t* signatures, uint64_t signatures_stride,
+                                                     const accel_messages* messages, uint64_t count);
 
 /* Digests e = SM3(ZA || M) as signing and verifying use them; keys as for verifying. digests_out: 32 * count bytes. */
-ACCEL_API accel_status accel_sm2_digest_many(accel_device *device, uint8_t *digests_out, const uint8_t *keys,
-                                             uint64_t keys_stride, const accel_messages *messages, const uint8_t *id,
+ACCEL_API accel_status accel_sm2_digest_many(accel_device* device, uint8_t* digests_out, const uint8_t* keys,
+                                             uint64_t keys_stride, const accel_messages* messages, const uint8_t* id,
                                              uint64_t id_length, uint64_t count);
 
 /* Private keys: 1 to n-2. Kept in memory that is wiped when freed. Everything done with them is constant-time. */
 typedef struct accel_sm2_private_key accel_sm2_private_key;
-ACCEL_API accel_status accel_sm2_private_key_generate(accel_sm2_private_key **key_out);
+ACCEL_API accel_status accel_sm2_private_key_generate(accel_sm2_private_key** key_out);
 /* ACCEL_BAD_KEY: outside 1 to n-2. */
-ACCEL_API accel_status accel_sm2_private_key_from_bytes(accel_sm2_private_key **key_out, const uint8_t secret[32]);
-ACCEL_API void accel_sm2_private_key_free(accel_sm2_private_key *key); /* NULL is allowed */
-ACCEL_API accel_status accel_sm2_private_key_bytes(const accel_sm2_private_key *key, uint8_t secret_out[32]);
-ACCEL_API accel_status accel_sm2_private_key_public(const accel_sm2_private_key *key, uint8_t public_key_out[64]);
+ACCEL_API accel_status accel_sm2_private_key_from_bytes(accel_sm2_private_key** key_out, const uint8_t secret[32]);
+ACCEL_API void accel_sm2_private_key_free(accel_sm2_private_key* key); /* NULL is allowed */
+ACCEL_API accel_status accel_sm2_private_key_bytes(const accel_sm2_private_key* key, uint8_t secret_out[32]);
+ACCEL_API accel_status accel_sm2_private_key_public(const accel_sm2_private_key* key, uint8_t public_key_out[64]);
 
 /* Sign: item i with private_keys[indices[i]], or with private_keys[0] for all when indices is NULL. The nonce mixes
  * 32 bytes of the system's generator with the private key and the digest. signatures_out: 64 * count bytes. */
-ACCEL_API accel_status accel_sm2_sign_digest_many(accel_device *device, uint8_t *signatures_out,
-                                                  const accel_sm2_private_key *const *private_keys,
-                                                  uint64_t private_key_count, const uint32_t *indices,
-                                                  const uint8_t *digests, uint64_t digests_stride, uint64_t count);
-ACCEL_API accel_status accel_sm2_sign_many(accel_device *device, uint8_t *signatures_out,
-                                           const accel_sm2_private_key *const *private_keys,
-                                           uint64_t private_key_count, const uint32_t *indices,
-                                           const accel_messages *messages, const uint8_t *id, uint64_t id_length,
-                                           uint64_t count);
+ACCEL_API accel_status accel_sm2_sign_digest_many(accel_device* device, uint8_t* signatures_out,
+                                                  const accel_sm2_private_key* const* private_keys,
+                                                  uint64_t private_key_count, const uint32_t* indices,
+                                                  const uint8_t* digests, uint64_t digests_stride, uint64_t count);
+ACCEL_API accel_status accel_sm2_sign_many(accel_device* device, uint8_t* signatures_out,
+                                           const accel_sm2_private_key* const* private_keys, uint64_t private_key_count,
+                                           const uint32_t* indices, const accel_messages* messages, const uint8_t* id,
+                                           uint64_t id_length, uint64_t count);
 
 /* Encodings. Buffers for output have a capacity; *length_out is what is needed even when the capacity is too small
  * (then ACCEL_BAD_ARGUMENT). */
@@ -212,30 +213,30 @@ ACCEL_API accel_status accel_sm2_sign_many(accel_device *device, uint8_t *signat
 /* Is x || y a point of the curve? ACCEL_OK or ACCEL_BAD_KEY. */
 ACCEL_API accel_status accel_sm2_public_key_check(const uint8_t public_key[64]);
 /* From an SEC 1 point: 04 || x || y, 02 or 03 || x (compressed), or x || y (64 bytes). */
-ACCEL_API accel_status accel_sm2_public_key_from_point(uint8_t public_key_out[64], const uint8_t *point,
+ACCEL_API accel_status accel_sm2_public_key_from_point(uint8_t public_key_out[64], const uint8_t* point,
                                                        uint64_t length);
 /* From SubjectPublicKeyInfo (RFC 5480), DER or PEM (`PUBLIC KEY`). */
-ACCEL_API accel_status accel_sm2_public_key_from_der(uint8_t public_key_out[64], const uint8_t *der, uint64_t length);
-ACCEL_API accel_status accel_sm2_public_key_from_pem(uint8_t public_key_out[64], const char *pem, uint64_t length);
-ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t *der_out, uint64_t capacity, uint64_t *length_out,
+ACCEL_API accel_status accel_sm2_public_key_from_der(uint8_t public_key_out[64], const uint8_t* der, uint64_t length);
+ACCEL_API accel_status accel_sm2_public_key_from_pem(uint8_t public_key_out[64], const char* pem, uint64_t length);
+ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t* der_out, uint64_t capacity, uint64_t* length_out,
                                                    const uint8_t public_key[64]);
 /* From PKCS #8 (RFC 5208) or SEC 1 ECPrivateKey (RFC 5915), DER or PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, with or
  * without a leading `EC PARAMETERS`). A public key inside must match. Encrypted keys: ACCEL_BAD_ENCODING. */
-ACCEL_API accel_status accel_sm2_private_key_from_der(accel_sm2_private_key **key_out, const uint8_t *der,
+ACCEL_API accel_status accel_sm2_private_key_from_der(accel_sm2_private_key** key_out, const uint8_t* der,
                                                       uint64_t length);
-ACCEL_API accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key **key_out, const char *pem,
+ACCEL_API accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key** key_out, const char* pem,
                                                       uint64_t length);
 /* To PKCS #8 with the public key inside. */
-ACCEL_API accel_status accel_sm2_private_key_to_der(uint8_t *der_out, uint64_t capacity, uint64_t *length_out,
-                                                    const accel_sm2_private_key *key);
+ACCEL_API accel_status accel_sm2_private_key_to_der(uint8_t* der_out, uint64_t capacity, uint64_t* length_out,
+                                                    const accel_sm2_private_key* key);
 /* DER signatures (SEQUENCE of two INTEGERs) to r || s. Item status ACCEL_OK, or ACCEL_BAD_SIGNATURE when malformed or
  * not canonical (then its 64 bytes are zero). A well-formed integer that does not fit becomes 32 bytes of ff (or zero
  * when negative), so that it fails the range check and not the parser. */
-ACCEL_API accel_status accel_sm2_signatures_from_der(accel_device *device, uint8_t *signatures_out,
-                                                     uint8_t *status_out, const accel_messages *ders, uint64_t count);
+ACCEL_API accel_status accel_sm2_signatures_from_der(accel_device* device, uint8_t* signatures_out, uint8_t* status_out,
+                                                     const accel_messages* ders, uint64_t count);
 /* r || s to DER: item i stands at ders_out + i * 72 (at most 72 bytes) and has lengths_out[i] bytes. */
-ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device *device, uint8_t *ders_out, uint8_t *lengths_out,
-                                                   const uint8_t *signatures, uint64_t signatures_stride,
+ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device* device, uint8_t* ders_out, uint8_t* lengths_out,
+                                                   const uint8_t* signatures, uint64_t signatures_stride,
                                                    uint64_t count);
 
 /* --------------------------------------------------------------------------------------------------- Merkle */

@@ -1,0 +1,119 @@
+# The two commands to know: `make demo` and `make test`. `make help` lists the others.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.ONESHELL:
+.SILENT:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PYTHON_SOURCES := src tests bench tools
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+JOBS ?= 2
+FUZZ_SECONDS ?= 30
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+# Set-up runs again when one of the files that describe it has changed.
+SETUP_INPUTS := pyproject.toml tools/setup.sh
+$(VENV)/.demo $(VENV)/.test $(VENV)/.ci: $(VENV)/.%: $(SETUP_INPUTS)
+	tools/setup.sh $*
+
+# Brings the extension up to date once, so that the many Python processes that follow need not look again.
+define REBUILD_EXTENSION
+python -c 'import accel'
+export SKBUILD_EDITABLE_SKIP=$$(printf '%s:' "$(CURDIR)"/build/editable-*)
+endef
+
+.PHONY: help
+help: ## list the targets
+	sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+.PHONY: demo
+demo: $(VENV)/.demo ## certificates, a block of 100,000 signed transactions, verified beside OpenSSL
+	$(REBUILD_EXTENSION)
+	accel demo
+
+.PHONY: test
+test: $(VENV)/.test cpp-test ## the C++ tests with invariants checked, then the Python tests
+	$(REBUILD_EXTENSION)
+	python -m pytest -m "not long" $(PYTEST_ARGS)
+
+.PHONY: test-long
+test-long: $(VENV)/.test cpp-test ## the same with the tests that take more than a minute
+	$(REBUILD_EXTENSION)
+	python -m pytest $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.test ## formatting, style and types
+	ruff check $(wildcard $(PYTHON_SOURCES))
+	ruff format --check $(wildcard $(PYTHON_SOURCES))
+	mypy
+	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format --dry-run -Werror
+
+.PHONY: format
+format: $(VENV)/.test ## put formatting right
+	ruff check --fix-only $(wildcard $(PYTHON_SOURCES))
+	ruff format $(wildcard $(PYTHON_SOURCES))
+	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format -i
+
+.PHONY: bench
+bench: $(VENV)/.test ## rates of this machine, alternating with OpenSSL's in one run
+	$(REBUILD_EXTENSION)
+	python -m bench $(BENCH_ARGS)
+
+# $(call build,PRESET): configure once, then build what changed.
+define build
+[ -e build/$(1)/build.ninja ] || cmake --preset $(1) --log-level=WARNING
+cmake --build build/$(1) -j $(JOBS)
+endef
+
+.PHONY: cpp-test
+cpp-test: $(VENV)/.test
+	$(call build,checked)
+	build/checked/csrc/tests/accel_tests --gtest_brief=1
+
+.PHONY: asan
+asan: $(VENV)/.test ## C++ tests under the address and undefined-behaviour sanitizers
+	$(call build,asan)
+	build/asan/csrc/tests/accel_tests --gtest_brief=1
+
+.PHONY: ubsan
+ubsan: $(VENV)/.test ## C++ tests under the undefined-behaviour sanitizer alone
+	$(call build,ubsan)
+	build/ubsan/csrc/tests/accel_tests --gtest_brief=1
+
+.PHONY: tsan
+tsan: $(VENV)/.test ## C++ tests under the thread sanitizer
+	$(call build,tsan)
+	build/tsan/csrc/tests/accel_tests --gtest_brief=1
+
+.PHONY: ctime
+ctime: $(VENV)/.ci ## constant time: secrets poisoned, under valgrind memcheck
+	$(call build,ctime)
+	tools/check_ctime.sh build/ctime/csrc/tests
+
+.PHONY: fuzz
+fuzz: $(VENV)/.ci ## every libFuzzer target for FUZZ_SECONDS each
+	$(call build,fuzz)
+	tools/run_fuzzers.sh build/fuzz/csrc/fuzz $(FUZZ_SECONDS)
+
+.PHONY: aarch64
+aarch64: $(VENV)/.ci ## cross build for aarch64, C++ tests under qemu-user
+	$(call build,aarch64)
+	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1
+
+.PHONY: symbols
+symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing else
+	$(call build,release)
+	python tools/check_symbols.py build/release/csrc/libaccel.so csrc/include/accel/accel.h
+
+.PHONY: wheel
+wheel: $(VENV)/.test ## build and repair the wheel, then try it in an environment of its own
+	tools/check_wheel.sh
+
+.PHONY: clean
+clean: ## remove what was built, and the virtual environment
+	rm -rf build dist $(VENV)
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
