@@ -2,8 +2,9 @@
 
 from importlib import metadata, resources
 
-import accel
 import numpy as np
+
+import accel
 from accel import merkle, sm2, sm3
 
 # GB/T 32905-2016, annex A, example 1
