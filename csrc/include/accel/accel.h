@@ -9,7 +9,7 @@
  *  - `device` is NULL: the CPU.
  *  - Arrays belong to the caller, are read or written only during the call, and need no alignment. A stride is the
  *    distance in bytes between the starts of consecutive items; an input stride of 0 repeats one item for all.
- *    A count of 0 is valid, and then array pointers may be NULL.
+ *    A count of 0 is valid, and then array pointers may be NULL. Counts above 2^40 are refused.
  *  - Integers of the curve are 32 bytes, big-endian. A public key is x || y (64 bytes), a signature r || s (64 bytes).
  *  - The returned status says whether the call ran: ACCEL_OK, or an error for which accel_last_error() has a sentence.
  *    What each item is stands in a status array: filled with ACCEL_NOT_CHECKED first, so an item that was never
@@ -220,6 +220,9 @@ ACCEL_API accel_status accel_sm2_public_key_from_der(uint8_t public_key_out[64],
 ACCEL_API accel_status accel_sm2_public_key_from_pem(uint8_t public_key_out[64], const char* pem, uint64_t length);
 ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t* der_out, uint64_t capacity, uint64_t* length_out,
                                                    const uint8_t public_key[64]);
+/* Text without a terminating zero. */
+ACCEL_API accel_status accel_sm2_public_key_to_pem(char* pem_out, uint64_t capacity, uint64_t* length_out,
+                                                   const uint8_t public_key[64]);
 /* From PKCS #8 (RFC 5208) or SEC 1 ECPrivateKey (RFC 5915), DER or PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, with or
  * without a leading `EC PARAMETERS`). A public key inside must match. Encrypted keys: ACCEL_BAD_ENCODING. */
 ACCEL_API accel_status accel_sm2_private_key_from_der(accel_sm2_private_key** key_out, const uint8_t* der,
@@ -228,6 +231,9 @@ ACCEL_API accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key** ke
                                                       uint64_t length);
 /* To PKCS #8 with the public key inside. */
 ACCEL_API accel_status accel_sm2_private_key_to_der(uint8_t* der_out, uint64_t capacity, uint64_t* length_out,
+                                                    const accel_sm2_private_key* key);
+/* Text without a terminating zero. */
+ACCEL_API accel_status accel_sm2_private_key_to_pem(char* pem_out, uint64_t capacity, uint64_t* length_out,
                                                     const accel_sm2_private_key* key);
 /* DER signatures (SEQUENCE of two INTEGERs) to r || s. Item status ACCEL_OK, or ACCEL_BAD_SIGNATURE when malformed or
  * not canonical (then its 64 bytes are zero). A well-formed integer that does not fit becomes 32 bytes of ff (or zero
