@@ -1,0 +1,58 @@
+"""Exceptions of the package.
+
+A wrong Python type or dtype is a ``TypeError``; a wrong shape, length, stride or value is an `ArgumentError`, which is
+also a ``ValueError``. Lack of memory is a ``MemoryError``, lack of randomness an ``OSError``. Every message names the
+argument, says what came and what is wanted.
+"""
+
+__all__ = [
+    "AccelError",
+    "ArgumentError",
+    "BadKeyError",
+    "DeviceError",
+    "EncodingError",
+    "InvalidSignature",
+    "KernelError",
+    "SelfTestError",
+]
+
+
+class AccelError(Exception):
+    """Base of all exceptions that are this package's own; itself: a bug in the native library."""
+
+
+class InvalidSignature(AccelError):  # noqa: N818 - the name that the field knows from other libraries
+    """A signature does not verify. Raised by single verifications only; batches give a status per item."""
+
+
+class ArgumentError(AccelError, ValueError):
+    """An argument has the right type and a wrong shape, length, stride or value."""
+
+
+class EncodingError(AccelError, ValueError):
+    """DER, PEM or a proof does not parse."""
+
+
+class BadKeyError(AccelError, ValueError):
+    """A public key is no point of the curve, or a private key lies outside 1 to n-2.
+
+    Attributes:
+        index: Which key of a sequence it is; None for a single key.
+    """
+
+    def __init__(self, message: str, index: int | None = None) -> None:
+        """Take the sentence and, for a sequence of keys, the index of the first bad one."""
+        super().__init__(message)
+        self.index = index
+
+
+class KernelError(AccelError, ValueError):
+    """A kernel that is unknown, or that this CPU cannot run, was asked for by ``ACCEL_KERNEL`` or `set_kernels`."""
+
+
+class DeviceError(AccelError, RuntimeError):
+    """``ACCEL_DEVICE`` or a handle names a device that is not there."""
+
+
+class SelfTestError(AccelError, RuntimeError):
+    """A kernel gave a wrong answer to a known question. It is not used."""
