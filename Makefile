@@ -20,29 +20,20 @@ SETUP_INPUTS := pyproject.toml tools/setup.sh
 $(VENV)/.demo $(VENV)/.test $(VENV)/.ci: $(VENV)/.%: $(SETUP_INPUTS)
 	tools/setup.sh $*
 
-# Brings the extension up to date once, so that the many Python processes that follow need not look again.
-define REBUILD_EXTENSION
-python -c 'import accel'
-export SKBUILD_EDITABLE_SKIP=$$(printf '%s:' "$(CURDIR)"/build/editable-*)
-endef
-
 .PHONY: help
 help: ## list the targets
 	sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
 
 .PHONY: demo
 demo: $(VENV)/.demo ## certificates, a block of 100,000 signed transactions, verified beside OpenSSL
-	$(REBUILD_EXTENSION)
 	accel demo
 
 .PHONY: test
 test: $(VENV)/.test cpp-test ## the C++ tests with invariants checked, then the Python tests
-	$(REBUILD_EXTENSION)
 	python -m pytest -m "not long" $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: $(VENV)/.test cpp-test ## the same with the tests that take more than a minute
-	$(REBUILD_EXTENSION)
 	python -m pytest $(PYTEST_ARGS)
 
 .PHONY: lint
@@ -60,7 +51,6 @@ format: $(VENV)/.test ## put formatting right
 
 .PHONY: bench
 bench: $(VENV)/.test ## rates of this machine, alternating with OpenSSL's in one run
-	$(REBUILD_EXTENSION)
 	python -m bench $(BENCH_ARGS)
 
 # $(call build,PRESET): configure once, then build what changed.

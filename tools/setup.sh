@@ -14,7 +14,7 @@ level=${1:?usage: tools/setup.sh demo|test|ci}
 venv=.venv
 
 has() { command -v "$1" >/dev/null 2>&1; }
-header() { [ -n "$(echo "#include <$1>" | g++ -E -x c++ - 2>/dev/null)" ]; }
+header() { echo "#include <$1>" | g++ -E -x c++ - >/dev/null 2>&1; }
 
 # The first Python that is new enough and runs; best one that also has headers and can make virtual environments.
 complete_python() {
@@ -59,10 +59,12 @@ missing_packages() {
   [ "$level" = test ] && return
   has valgrind && header valgrind/memcheck.h || echo valgrind
   has clang++ || echo clang
+  has_libfuzzer || echo libclang-rt-14-dev
   has aarch64-linux-gnu-g++ || echo g++-aarch64-linux-gnu
   has qemu-aarch64 || echo qemu-user
   [ -e /usr/src/googletest/CMakeLists.txt ] || echo googletest
 }
+has_libfuzzer() { has clang++ && [ -e "$(clang++ -print-file-name="libclang_rt.fuzzer-$(uname -m).a")" ]; }
 cmake_is_new_enough() { [ "$(printf '3.25\n%s\n' "$(cmake --version | sed -n 's/^cmake version //p')" | sort -V | head -1)" = 3.25 ]; }
 
 install_system_packages() {
