@@ -1,0 +1,26 @@
+// The SM2 kernel for any 64-bit CPU.
+#include "sm2/field_portable.hpp"
+#include "sm2/sign.hpp"
+#include "sm2/verify.hpp"
+
+namespace accel::sm2 {
+
+namespace {
+bool is_supported(const CpuFeatures&) { return true; }
+}  // namespace
+
+extern const Kernel kPortable = {
+    .name = "portable",
+    .supported = is_supported,
+    .verify = Verifier<PortableField>::verify,
+    .table_size = FixedBase<kKeyWidth>::kBytes,
+    .build_table = Verifier<PortableField>::build_table,
+    .verify_known = Verifier<PortableField>::verify_known,
+    .on_curve = Verifier<PortableField>::on_curve,
+    .decompress = Verifier<PortableField>::decompress,
+    .derive_sign_key = Signer<PortableField>::derive_sign_key,
+    .public_key = Signer<PortableField>::public_key,
+    .sign = Signer<PortableField>::sign,
+};
+
+}  // namespace accel::sm2
