@@ -247,6 +247,127 @@ ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device* device, uint8_t
 
 /* --------------------------------------------------------------------------------------------------- Merkle */
 
+/* Merkle trees over SM3. A level of w nodes has ceil(w / 2) nodes above it; one rule decides the rest:
+ *
+ *               leaf              parent of L and R    parent of a lone L    no leaves    resists
+ *  rfc9162      SM3(00 || data)   SM3(01 || L || R)    L itself              SM3("")      both attacks below
+ *  chainmaker   SM3(data)         SM3(L || R)          SM3(L || L)           32 zeros     neither
+ *  bcos         SM3(data)         SM3(L || R)          SM3(L)                32 zeros     duplicated leaves only
+ *
+ * Duplicated leaves: [a, b, c] and [a, b, c, c] have one root under chainmaker. Leaf taken for node: without prefixes
+ * the 64 bytes L || R are also a leaf whose hash is their parent, and under bcos the 32 bytes L likewise. Who must live
+ * with such a rule authenticates the number of leaves together with the root, and passes it to the verifier.
+ * One leaf is the root (its hash, under every rule). At most 2^63 - 1 leaves. */
+typedef enum accel_merkle_rule {
+  ACCEL_MERKLE_RFC9162 = 1,    /* RFC 9162 section 2.1 over SM3: what to use unless a chain says otherwise */
+  ACCEL_MERKLE_CHAINMAKER = 2, /* ChainMaker's block roots */
+  ACCEL_MERKLE_BCOS = 3        /* FISCO BCOS v3, width 2 */
+} accel_merkle_rule;
+
+/* ACCEL_BAD_ARGUMENT for another name or rule, with a sentence that lists them. *name_out is a static string. */
+ACCEL_API accel_status accel_merkle_rule_from_name(uint32_t *rule_out, const char *name);
+ACCEL_API accel_status accel_merkle_rule_name(const char **name_out, uint32_t rule);
+
+/* Hashes of leaves as the rule says. hashes_out: 32 * count bytes. */
+ACCEL_API accel_status accel_merkle_leaf_hashes(accel_device *device, uint8_t *hashes_out, uint32_t rule,
+                                                const accel_messages *leaves, uint64_t count);
+
+/* A tree that grows. Any number of threads may use one tree, also while one of them appends: a call sees the tree
+ * before or after an append, never in between. An append that fails leaves the tree as it was. */
+typedef struct accel_merkle_tree accel_merkle_tree;
+
+typedef enum accel_merkle_keep {
+  ACCEL_MERKLE_KEEP_ALL = 1, /* all levels: about 64 bytes a leaf; gives proofs */
+  ACCEL_MERKLE_KEEP_ROOT = 2 /* the right edge: 2 KiB whatever the size; gives the root, and ACCEL_BAD_ARGUMENT for
+                                leaf hashes and proofs */
+} accel_merkle_keep;
+
+/* A tree without leaves. Free it with accel_merkle_tree_free. */
+ACCEL_API accel_status accel_merkle_tree_new(accel_device *device, accel_merkle_tree **tree_out, uint32_t rule,
+                                             uint32_t keep);
+ACCEL_API void accel_merkle_tree_free(accel_merkle_tree *tree); /* NULL is allowed; nobody may be using the tree */
+/* Append `count` leaves, or leaves given by their hashes (32 bytes each, taken as they are). */
+ACCEL_API accel_status accel_merkle_tree_append(accel_merkle_tree *tree, const accel_messages *leaves, uint64_t count);
+ACCEL_API accel_status accel_merkle_tree_append_hashes(accel_merkle_tree *tree, const uint8_t *leaf_hashes,
+                                                       uint64_t leaf_hashes_stride, uint64_t count);
+/* Root and number of leaves of one moment. Either pointer may be NULL. */
+ACCEL_API accel_status accel_merkle_tree_head(const accel_merkle_tree *tree, uint8_t root_out[32], uint64_t *size_out);
+ACCEL_API accel_status accel_merkle_tree_leaf_hash(const accel_merkle_tree *tree, uint8_t hash_out[32], uint64_t index);
+
+/* Proofs are bytes: docs/proofs.md describes them one by one, and each has one encoding. */
+
+#define ACCEL_MERKLE_MAX_INCLUSION_PROOF UINT64_C(2036) /* bytes: 20 + 32 * 63 */
+
+/* One inclusion proof per index. Proof i is proofs_out[offsets_out[i] .. offsets_out[i + 1]); offsets_out has count + 1
+ * entries and is written even when the capacity is too small (ACCEL_BAD_ARGUMENT), so that offsets_out[count] says what
+ * is needed. An index that is no leaf's is ACCEL_BAD_ARGUMENT. */
+ACCEL_API accel_status accel_merkle_tree_prove_many(const accel_merkle_tree *tree, uint8_t *proofs_out,
+                                                    uint64_t capacity, int64_t *offsets_out, const uint64_t *indices,
+                                                    uint64_t count);
+/* One proof for `count` leaves together, with the least siblings. indices: increasing, at least one. *length_out is
+ * what is needed even when the capacity is too small (ACCEL_BAD_ARGUMENT); so below. */
+ACCEL_API accel_status accel_merkle_tree_multiproof(const accel_merkle_tree *tree, uint8_t *proof_out,
+                                                    uint64_t capacity, uint64_t *length_out, const uint64_t *indices,
+                                                    uint64_t count);
+/* Proof that the first first_size leaves are the beginning of the first second_size (RFC 9162 section 2.1.4);
+ * 1 <= first_size <= second_size <= the tree's size. ACCEL_BAD_ARGUMENT under another rule than rfc9162, whose lone
+ * nodes change as the tree grows. */
+ACCEL_API accel_status accel_merkle_tree_consistency(const accel_merkle_tree *tree, uint8_t *proof_out,
+                                                     uint64_t capacity, uint64_t *length_out, uint64_t first_size,
+                                                     uint64_t second_size);
+
+typedef enum accel_merkle_proof_kind {
+  ACCEL_MERKLE_INCLUSION = 1,
+  ACCEL_MERKLE_MULTI = 2,
+  ACCEL_MERKLE_CONSISTENCY = 3
+} accel_merkle_proof_kind;
+
+/* The fields of a proof. The two arrays point into the caller's memory and need no alignment. */
+typedef struct accel_merkle_proof {
+  uint32_t struct_size;    /* sizeof(accel_merkle_proof) */
+  uint32_t kind;           /* accel_merkle_proof_kind */
+  uint32_t rule;           /* accel_merkle_rule */
+  uint32_t reserved;       /* 0 */
+  uint64_t tree_size;      /* leaves; of the later tree under CONSISTENCY */
+  uint64_t first_size;     /* leaves of the earlier tree under CONSISTENCY; 0 otherwise */
+  const uint8_t *indices;  /* index_count integers of 8 bytes, big-endian, increasing */
+  uint64_t index_count;    /* 1 under INCLUSION, 1 or more under MULTI, 0 under CONSISTENCY */
+  const uint8_t *siblings; /* sibling_count hashes of 32 bytes, in the order of docs/proofs.md */
+  uint64_t sibling_count;
+} accel_merkle_proof;
+
+/* ACCEL_BAD_ENCODING for anything but the one encoding of a well-formed proof: index within the tree, exactly the
+ * siblings that index and size ask for, no byte more. Whether it leads to a root is the verifier's question. The caller
+ * sets proof_out->struct_size; the arrays of *proof_out point into `encoded`. */
+ACCEL_API accel_status accel_merkle_proof_decode(accel_merkle_proof *proof_out, const uint8_t *encoded,
+                                                 uint64_t length);
+/* ACCEL_BAD_ARGUMENT for fields that make no well-formed proof. */
+ACCEL_API accel_status accel_merkle_proof_encode(uint8_t *encoded_out, uint64_t capacity, uint64_t *length_out,
+                                                 const accel_merkle_proof *proof);
+
+/* Verify encoded proofs. The rule is the verifier's: a proof made under another is ACCEL_BAD_PROOF, as is one that does
+ * not decode. So is the tree's size when it is given: a root alone says that a leaf is in the tree, and only with the
+ * size at which place. An item's status is ACCEL_OK or ACCEL_BAD_PROOF. */
+
+/* Inclusion proof i: leaf hash i under root i. tree_sizes: 8 bytes each in the machine's byte order; NULL: take the
+ * size that the proof claims. */
+ACCEL_API accel_status accel_merkle_verify_many(accel_device *device, uint8_t *status_out, uint32_t rule,
+                                                const uint8_t *roots, uint64_t roots_stride,
+                                                const uint64_t *tree_sizes, uint64_t tree_sizes_stride,
+                                                const uint8_t *leaf_hashes, uint64_t leaf_hashes_stride,
+                                                const accel_messages *proofs, uint64_t count);
+/* One multiproof. leaf_hashes: one for each index of the proof, in its order; another leaf_count is a bad proof.
+ * tree_size 0: what the proof claims. */
+ACCEL_API accel_status accel_merkle_verify_multiproof(accel_device *device, uint8_t *status_out, uint32_t rule,
+                                                      const uint8_t root[32], uint64_t tree_size,
+                                                      const uint8_t *leaf_hashes, uint64_t leaf_hashes_stride,
+                                                      uint64_t leaf_count, const uint8_t *encoded, uint64_t length);
+/* One consistency proof (rfc9162). first_size and second_size 0: what the proof claims. */
+ACCEL_API accel_status accel_merkle_verify_consistency(accel_device *device, uint8_t *status_out,
+                                                       const uint8_t first_root[32], uint64_t first_size,
+                                                       const uint8_t second_root[32], uint64_t second_size,
+                                                       const uint8_t *encoded, uint64_t length);
+
 #ifdef __cplusplus
 }
 #endif

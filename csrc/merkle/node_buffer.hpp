@@ -1,0 +1,44 @@
+// A growing array of hashes that is not cleared before it is written.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "merkle/rule.hpp"
+
+namespace accel::merkle {
+
+class NodeBuffer {
+ public:
+  uint8_t* at(uint64_t position) { return data_.get() + position * kHashSize; }
+  const uint8_t* at(uint64_t position) const { return data_.get() + position * kHashSize; }
+
+  // Room for `nodes`; what is there stays. Beyond the first time capacity doubles, so that appending one by one costs a
+  // constant share each. Throws std::bad_alloc and then nothing has changed.
+  void reserve(uint64_t nodes) {
+    if (nodes <= capacity_) return;
+    uint64_t wanted = nodes;
+    if (capacity_ != 0 && capacity_ <= kMaxNodes / 2 && wanted < 2 * capacity_) wanted = 2 * capacity_;
+    if (wanted > kMaxNodes) throw std::bad_alloc();
+    // realloc moves large arrays by remapping pages, without touching them
+    void* grown = std::realloc(data_.get(), wanted * kHashSize);
+    if (grown == nullptr) throw std::bad_alloc();
+    static_cast<void>(data_.release());
+    data_.reset(static_cast<uint8_t*>(grown));
+    capacity_ = wanted;
+  }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* data) const { std::free(data); }
+  };
+  static constexpr uint64_t kMaxNodes = static_cast<uint64_t>(PTRDIFF_MAX) / kHashSize;
+
+  std::unique_ptr<uint8_t, Free> data_;
+  uint64_t capacity_ = 0;  // nodes
+};
+
+}  // namespace accel::merkle

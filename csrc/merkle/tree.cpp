@@ -1,0 +1,168 @@
+#include "merkle/tree.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "base/error.hpp"
+#include "base/pool.hpp"
+
+namespace accel::merkle {
+namespace {
+
+// Leaves that a tree without levels takes at a time: 1 MiB of hashes.
+constexpr size_t kFrontierBlock = size_t{1} << 15;
+
+Hash load_hash(const uint8_t* bytes) {
+  Hash hash;
+  std::memcpy(hash.data(), bytes, kHashSize);
+  return hash;
+}
+
+Hash parent_of(const Rule& rule, const Hash& left, const Hash& right) {
+  uint8_t pair[kPairSize];
+  std::memcpy(pair, left.data(), kHashSize);
+  std::memcpy(pair + kHashSize, right.data(), kHashSize);
+  Hash parent;
+  hash_pairs(rule, parent.data(), pair, 1);
+  return parent;
+}
+
+Hash parent_of_lone(const Rule& rule, const Hash& child) {
+  Hash parent;
+  hash_lone(rule, parent.data(), child.data(), 1);
+  return parent;
+}
+
+}  // namespace
+
+void Tree::append(const Messages& leaves) {
+  append_with([&](uint8_t* hashes, size_t begin, size_t end) { hash_leaves(rule_, hashes, leaves, begin, end); },
+              leaves.count());
+}
+
+void Tree::append_hashes(const uint8_t* hashes, size_t stride, size_t count) {
+  const auto fill = [&](uint8_t* out, size_t begin, size_t end) {
+    if (stride == kHashSize) {
+      std::memcpy(out, hashes + begin * kHashSize, (end - begin) * kHashSize);
+      return;
+    }
+    for (size_t i = begin; i < end; ++i) std::memcpy(out + (i - begin) * kHashSize, hashes + i * stride, kHashSize);
+  };
+  append_with(fill, count);
+}
+
+void Tree::append_with(const Fill& fill, size_t count) {
+  if (count == 0) return;
+  const std::unique_lock lock(mutex_);
+  if (count > kMaxTreeSize - size_) {
+    throw Error(ACCEL_BAD_ARGUMENT, "leaves: a tree has at most 2^63 - 1 leaves, got " + std::to_string(count) +
+                                        " more for " + std::to_string(size_));
+  }
+  if (keep_ == Keep::kAll) {
+    append_levels(fill, count);
+  } else {
+    append_frontier(fill, count);
+  }
+}
+
+void Tree::append_levels(const Fill& fill, size_t count) {
+  const uint64_t old_size = size_, new_size = old_size + count;
+  const unsigned top = height(new_size);
+  if (levels_.size() <= top) levels_.resize(top + 1);
+  for (unsigned level = 0; level <= top; ++level) levels_[level].reserve(width(new_size, level));
+  // All that can fail comes first: new leaves stand behind the old ones, and hashing levels cannot fail once there are
+  // a kernel and a pool. So nothing is overwritten before the append is sure.
+  sm3::active_kernel();
+  num_threads();
+  fill(levels_[0].at(old_size), 0, count);
+  for (unsigned level = 0; level < top; ++level) hash_level(level, old_size, new_size);
+  size_ = new_size;
+}
+
+// The parents of level `level` that a growth from old_size to new_size makes or changes.
+void Tree::hash_level(unsigned level, uint64_t old_size, uint64_t new_size) {
+  const NodeBuffer& nodes = levels_[level];
+  NodeBuffer& parents = levels_[level + 1];
+  const uint64_t count = width(new_size, level), pairs = count / 2;
+  const uint64_t first = (old_size >> level) >> 1;  // parent of the first node that is new or changed
+  if (first < pairs) hash_pairs(rule_, parents.at(first), nodes.at(2 * first), pairs - first);
+  if (count % 2 != 0) hash_lone(rule_, parents.at(pairs), nodes.at(count - 1), 1);
+}
+
+void Tree::append_frontier(const Fill& fill, size_t count) {
+  // One place before the nodes is for the frontier's node of that level.
+  const size_t block = std::min(count, kFrontierBlock);
+  NodeBuffer nodes, parents;
+  nodes.reserve(block + 1);
+  parents.reserve(block / 2 + 2);
+  Frontier frontier = frontier_;
+  uint64_t size = size_;
+  for (size_t done = 0; done < count; done += block) {
+    const size_t chunk = std::min(block, count - done);
+    fill(nodes.at(1), done, done + chunk);
+    grow_frontier(frontier, size, nodes.at(0), parents.at(0), chunk);
+    size += chunk;
+  }
+  frontier_ = frontier;
+  size_ = size;
+}
+
+// Adds `count` leaf hashes, standing at nodes + 32, to a frontier over `size` leaves. Both buffers are used up.
+void Tree::grow_frontier(Frontier& frontier, uint64_t size, uint8_t* nodes, uint8_t* parents, size_t count) const {
+  for (unsigned level = 0; count != 0; ++level) {
+    uint8_t* first = nodes + kHashSize;
+    if ((size >> level & 1) != 0) {
+      first = nodes;
+      std::memcpy(first, frontier[level].data(), kHashSize);
+      ++count;
+    }
+    if (count % 2 != 0) frontier[level] = load_hash(first + (count - 1) * kHashSize);
+    count /= 2;
+    hash_pairs(rule_, parents + kHashSize, first, count);
+    std::swap(nodes, parents);
+  }
+}
+
+Hash Tree::frontier_root() const {
+  std::optional<Hash> edge;  // the incomplete node at the level's end, if there is one
+  unsigned level = 0;
+  for (; width(size_, level) > 1; ++level) {
+    const bool odd = (size_ >> level & 1) != 0;  // frontier_[level] is a left child, or lone when nothing follows
+    if (odd) {
+      edge = edge ? parent_of(rule_, frontier_[level], *edge) : parent_of_lone(rule_, frontier_[level]);
+    } else if (edge) {
+      edge = parent_of_lone(rule_, *edge);
+    }
+  }
+  return edge ? *edge : frontier_[level];
+}
+
+Head Tree::head() const {
+  const std::shared_lock lock(mutex_);
+  if (size_ == 0) return {0, empty_root(rule_)};
+  if (keep_ == Keep::kRoot) return {size_, frontier_root()};
+  return {size_, load_hash(node(height(size_), 0))};
+}
+
+Hash Tree::leaf_hash(uint64_t index) const {
+  const std::shared_lock lock(mutex_);
+  require_levels("leaf hashes");
+  return load_hash(node(0, require_leaf("index", index)));
+}
+
+void Tree::require_levels(const char* what) const {
+  if (keep_ == Keep::kAll) return;
+  throw Error(ACCEL_BAD_ARGUMENT,
+              std::string("tree: ") + what + " need a tree that keeps all levels, and this one keeps the root only");
+}
+
+uint64_t Tree::require_leaf(const char* name, uint64_t index) const {
+  if (index < size_) return index;
+  throw Error(ACCEL_BAD_ARGUMENT, std::string(name) + ": expected below the tree's size of " + std::to_string(size_) +
+                                      " leaves, got " + std::to_string(index));
+}
+
+}  // namespace accel::merkle

@@ -1,0 +1,74 @@
+// A Merkle tree that grows at its right edge.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <shared_mutex>
+#include <span>
+#include <vector>
+
+#include "base/messages.hpp"
+#include "merkle/node_buffer.hpp"
+#include "merkle/rule.hpp"
+#include "merkle/shape.hpp"
+
+namespace accel::merkle {
+
+enum class Keep : uint32_t { kAll = ACCEL_MERKLE_KEEP_ALL, kRoot = ACCEL_MERKLE_KEEP_ROOT };
+
+struct Head {
+  uint64_t size;
+  Hash root;
+};
+
+// Any number of threads may call anything at once: append waits for readers and keeps them out.
+class Tree {
+ public:
+  Tree(const Rule& rule, Keep keep) : rule_(rule), keep_(keep) {}
+
+  const Rule& rule() const { return rule_; }
+
+  // All or nothing: an exception leaves the tree as it was.
+  void append(const Messages& leaves);
+  void append_hashes(const uint8_t* hashes, size_t stride, size_t count);
+
+  Head head() const;
+  Hash leaf_hash(uint64_t index) const;
+
+  // Encoded proofs; throw Error(ACCEL_BAD_ARGUMENT) for what this tree cannot prove. They return the length that is
+  // needed, and write the proofs only if `out` has it. Proof i begins at offsets[i]; there are count + 1 offsets.
+  uint64_t prove_many(std::span<uint8_t> out, int64_t* offsets, const uint64_t* indices, size_t count) const;
+  uint64_t multiproof(std::span<uint8_t> out, std::span<const uint64_t> indices) const;
+  uint64_t consistency(std::span<uint8_t> out, uint64_t first_size, uint64_t second_size) const;
+
+ private:
+  // Writes the hashes of new leaves [begin, end), counted from the first new one.
+  using Fill = std::function<void(uint8_t* hashes, size_t begin, size_t end)>;
+  // The last complete node of each level whose number of complete nodes is odd: the bits of the size.
+  using Frontier = std::array<Hash, kMaxHeight>;
+
+  void append_with(const Fill& fill, size_t count);
+  void append_levels(const Fill& fill, size_t count);
+  void append_frontier(const Fill& fill, size_t count);
+  void grow_frontier(Frontier& frontier, uint64_t size, uint8_t* nodes, uint8_t* parents, size_t count) const;
+  void hash_level(unsigned level, uint64_t old_size, uint64_t new_size);
+  Hash frontier_root() const;
+
+  void require_levels(const char* what) const;
+  uint64_t require_leaf(const char* name, uint64_t index) const;
+  const uint8_t* node(unsigned level, uint64_t position) const { return levels_[level].at(position); }
+  void write_path(uint8_t* out, uint64_t index) const;
+  Hash range_root(uint64_t begin, uint64_t end) const;
+  void consistency_nodes(std::vector<Hash>& nodes, uint64_t first_size, uint64_t second_size) const;
+
+  const Rule& rule_;
+  const Keep keep_;
+  mutable std::shared_mutex mutex_;
+  uint64_t size_ = 0;
+  std::vector<NodeBuffer> levels_;  // kAll: levels 0 .. height(size), and perhaps empty ones above after a failure
+  Frontier frontier_{};             // kRoot
+};
+
+}  // namespace accel::merkle
