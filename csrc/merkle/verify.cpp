@@ -18,6 +18,8 @@ constexpr size_t kProofsPerTask = 64;  // about 20 hashes each
 
 accel_status status_of(bool valid) { return valid ? ACCEL_OK : ACCEL_BAD_PROOF; }
 
+bool size_is(uint64_t claimed, uint64_t known) { return known == ACCEL_MERKLE_ANY_SIZE || known == claimed; }
+
 void copy_pair(uint8_t* pair, const uint8_t* left, const uint8_t* right) {
   std::memcpy(pair, left, kHashSize);
   std::memcpy(pair + kHashSize, right, kHashSize);
@@ -72,10 +74,9 @@ class Climb {
 
  private:
   bool size_matches(size_t item, uint64_t claimed) const {
-    if (batch_.tree_sizes.data == nullptr) return true;
-    uint64_t wanted;
-    std::memcpy(&wanted, batch_.tree_sizes[item], sizeof wanted);
-    return wanted == claimed;
+    uint64_t known = ACCEL_MERKLE_ANY_SIZE;
+    if (batch_.tree_sizes.data != nullptr) std::memcpy(&known, batch_.tree_sizes[item], sizeof known);
+    return size_is(claimed, known);
   }
 
   static bool is_lone(const Climber& climber) { return climber.position == climber.last && climber.position % 2 == 0; }
@@ -176,7 +177,7 @@ accel_status verify_multiproof(const Rule& rule, const Hash& root, uint64_t tree
   Proof proof;
   Row row;
   if (!parse(encoded, &proof, nullptr) || proof.kind != ACCEL_MERKLE_MULTI || proof.rule != &rule ||
-      (tree_size != 0 && tree_size != proof.tree_size) || proof.index_count != leaf_count ||
+      !size_is(proof.tree_size, tree_size) || proof.index_count != leaf_count ||
       !load_indices(proof, &row.positions, nullptr)) {
     return ACCEL_BAD_PROOF;
   }
@@ -195,7 +196,7 @@ accel_status verify_consistency(const Hash& first_root, uint64_t first_size, con
                                 uint64_t second_size, Bytes encoded) {
   Proof proof;
   if (!parse(encoded, &proof, nullptr) || proof.kind != ACCEL_MERKLE_CONSISTENCY ||
-      (first_size != 0 && first_size != proof.first_size) || (second_size != 0 && second_size != proof.tree_size)) {
+      !size_is(proof.first_size, first_size) || !size_is(proof.tree_size, second_size)) {
     return ACCEL_BAD_PROOF;
   }
   const uint8_t* next = proof.siblings;

@@ -16,7 +16,7 @@ struct Strided {
   const uint8_t* operator[](size_t i) const { return data + i * stride; }
 };
 
-// tree_sizes: 8 bytes each, in the machine's byte order; data is null when the proofs' own claims are good enough.
+// A known size may be ACCEL_MERKLE_ANY_SIZE; tree_sizes.data may be null, for any size everywhere.
 struct InclusionBatch {
   const Rule& rule;
   Strided roots;
@@ -26,7 +26,6 @@ struct InclusionBatch {
 };
 void verify_inclusion(uint8_t* status, const InclusionBatch& batch);
 
-// tree_size 0: what the proof claims.
 accel_status verify_multiproof(const Rule& rule, const Hash& root, uint64_t tree_size, Strided leaf_hashes,
                                size_t leaf_count, Bytes encoded);
 accel_status verify_consistency(const Hash& first_root, uint64_t first_size, const Hash& second_root,

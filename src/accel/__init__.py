@@ -7,7 +7,7 @@ Everything runs in the native library ``libaccel`` behind ``accel.h``; these mod
 
 from __future__ import annotations
 
-from accel import _native, sm3
+from accel import _native, merkle, sm3
 from accel.batch import Ragged
 from accel.errors import (
     AccelError,
@@ -15,6 +15,7 @@ from accel.errors import (
     BadKeyError,
     DeviceError,
     EncodingError,
+    InvalidProof,
     InvalidSignature,
     KernelError,
     SelfTestError,
@@ -26,6 +27,7 @@ __all__ = [
     "BadKeyError",
     "DeviceError",
     "EncodingError",
+    "InvalidProof",
     "InvalidSignature",
     "KernelError",
     "Ragged",
@@ -35,6 +37,7 @@ __all__ = [
     "available_kernels",
     "cpu_features",
     "kernel_items",
+    "merkle",
     "num_threads",
     "selftest",
     "set_kernels",

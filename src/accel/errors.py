@@ -11,6 +11,7 @@ __all__ = [
     "BadKeyError",
     "DeviceError",
     "EncodingError",
+    "InvalidProof",
     "InvalidSignature",
     "KernelError",
     "SelfTestError",
@@ -23,6 +24,10 @@ class AccelError(Exception):
 
 class InvalidSignature(AccelError):  # noqa: N818 - the name that the field knows from other libraries
     """A signature does not verify. Raised by single verifications only; batches give a status per item."""
+
+
+class InvalidProof(AccelError):  # noqa: N818 - named like `InvalidSignature`
+    """A Merkle proof does not verify. Raised by single verifications only; batches give a status per item."""
 
 
 class ArgumentError(AccelError, ValueError):

@@ -349,20 +349,20 @@ ACCEL_API accel_status accel_merkle_proof_encode(uint8_t *encoded_out, uint64_t 
  * not decode. So is the tree's size when it is given: a root alone says that a leaf is in the tree, and only with the
  * size at which place. An item's status is ACCEL_OK or ACCEL_BAD_PROOF. */
 
-/* Inclusion proof i: leaf hash i under root i. tree_sizes: 8 bytes each in the machine's byte order; NULL: take the
- * size that the proof claims. */
+#define ACCEL_MERKLE_ANY_SIZE UINT64_MAX /* as a size: whatever the proof claims */
+
+/* Inclusion proof i: leaf hash i under root i, in a tree of tree_sizes[i] leaves. tree_sizes NULL: any size. */
 ACCEL_API accel_status accel_merkle_verify_many(accel_device *device, uint8_t *status_out, uint32_t rule,
                                                 const uint8_t *roots, uint64_t roots_stride,
                                                 const uint64_t *tree_sizes, uint64_t tree_sizes_stride,
                                                 const uint8_t *leaf_hashes, uint64_t leaf_hashes_stride,
                                                 const accel_messages *proofs, uint64_t count);
-/* One multiproof. leaf_hashes: one for each index of the proof, in its order; another leaf_count is a bad proof.
- * tree_size 0: what the proof claims. */
+/* One multiproof. leaf_hashes: one for each index of the proof, in its order; another leaf_count is a bad proof. */
 ACCEL_API accel_status accel_merkle_verify_multiproof(accel_device *device, uint8_t *status_out, uint32_t rule,
                                                       const uint8_t root[32], uint64_t tree_size,
                                                       const uint8_t *leaf_hashes, uint64_t leaf_hashes_stride,
                                                       uint64_t leaf_count, const uint8_t *encoded, uint64_t length);
-/* One consistency proof (rfc9162). first_size and second_size 0: what the proof claims. */
+/* One consistency proof (rfc9162). */
 ACCEL_API accel_status accel_merkle_verify_consistency(accel_device *device, uint8_t *status_out,
                                                        const uint8_t first_root[32], uint64_t first_size,
                                                        const uint8_t second_root[32], uint64_t second_size,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from accel.reference import sm3
 
@@ -122,14 +123,12 @@ def empty_root(rule: Rule, hash_function: HashFunction = sm3.digest) -> bytes:
     return hash_function(b"") if rule.name == "rfc9162" else bytes(HASH_SIZE)
 
 
-def levels_of(
-    leaf_hashes: Sequence[bytes], rule: Rule, hash_function: HashFunction = sm3.digest
-) -> list[list[bytes]]:
+def levels_of(leaf_hashes: Sequence[bytes], rule: Rule, hash_function: HashFunction = sm3.digest) -> list[list[bytes]]:
     """All levels of a tree, the leaf hashes first and the root last."""
     levels = [list(leaf_hashes)]
     while len(levels[-1]) > 1:
         below = levels[-1]
-        above = [node_hash(*below[i : i + 2], rule, hash_function) for i in range(0, len(below) - 1, 2)]
+        above = [node_hash(below[i], below[i + 1], rule, hash_function) for i in range(0, len(below) - 1, 2)]
         if len(below) % 2:
             above.append(lone_hash(below[-1], rule, hash_function))
         levels.append(above)
@@ -216,7 +215,7 @@ def root_from_multiproof(
     hash_function: HashFunction = sm3.digest,
 ) -> bytes | None:
     """The root that a multiproof leads to; None when its parts do not fit together."""
-    increasing = all(a < b for a, b in zip(indices, indices[1:], strict=False))
+    increasing = all(a < b for a, b in pairwise(indices))
     if not indices or not increasing or indices[0] < 0 or indices[-1] >= size or len(leaves) != len(indices):
         return None
     positions = multiproof_positions(size, indices)
@@ -356,7 +355,7 @@ def decode(data: bytes) -> EncodedProof:
         ValueError: anything but the one encoding of a well-formed proof.
     """
     rules = {rule.code: rule for rule in RULES.values()}
-    _require(len(data) >= 20 and data[0] == VERSION, "version")  # noqa: PLR2004 (bytes of the shortest proof)
+    _require(len(data) >= 20 and data[0] == VERSION, "version")
     kind, rule = data[1], rules.get(data[2])
     _require(kind in (INCLUSION, MULTI, CONSISTENCY), "kind")
     if rule is None:
@@ -377,12 +376,12 @@ def decode(data: bytes) -> EncodedProof:
 
 
 def _decode_multi(data: bytes, rule: Rule, size: int, index_count: int) -> EncodedProof:
-    _require(data[3] == 0 and len(data) >= 28, "head")  # noqa: PLR2004 (bytes of the fixed part)
+    _require(data[3] == 0 and len(data) >= 28, "head")
     (sibling_count,) = _integers(data, 20, 1)
     _require(0 < index_count <= size, "index count")
     _require(len(data) == 28 + 8 * index_count + HASH_SIZE * sibling_count, "length")
     indices = _integers(data, 28, index_count)
-    _require(all(a < b for a, b in zip(indices, indices[1:], strict=False)), "order of indices")
+    _require(all(a < b for a, b in pairwise(indices)), "order of indices")
     _require(indices[-1] < size, "index")
     _require(sibling_count == _multiproof_length(size, indices), "siblings")
     return EncodedProof(MULTI, rule, size, 0, indices, _hashes(data, 28 + 8 * index_count))
@@ -409,6 +408,6 @@ def _hashes(data: bytes, start: int) -> tuple[bytes, ...]:
     return tuple(data[i : i + HASH_SIZE] for i in range(start, len(data), HASH_SIZE))
 
 
-def _require(condition: bool, what: str) -> None:  # noqa: FBT001
+def _require(condition: bool, what: str) -> None:
     if not condition:
         raise ValueError(what)
