@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self, SupportsIndex, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, SupportsIndex, TypeAlias, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -679,7 +679,7 @@ def _rule_code(rule: object) -> int:
     return _native.merkle_rule_from_name(rule)
 
 
-def _bytes_of(value: BytesLike, name: str) -> bytes:
+def _bytes_of(value: Any, name: str) -> bytes:
     try:
         return memoryview(value).tobytes()
     except TypeError:
