@@ -24,6 +24,7 @@
 #endif
 
 #define ACCEL_INLINE inline __attribute__((always_inline))
+#define ACCEL_NOINLINE __attribute__((noinline))
 
 namespace accel::sm2 {
 namespace {
