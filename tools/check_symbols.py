@@ -2,7 +2,7 @@
 
 1. libaccel.so exports the functions that accel.h declares, and nothing else.
 2. A file compiled for instructions beyond the baseline defines nothing that the linker could pick for code that runs on
-   every CPU: no weak symbols, which is what inline functions and templates become.
+   every CPU: no weak code, which is what inline functions and templates become.
 
 Usage: check_symbols.py BUILD_DIRECTORY HEADER
 """
@@ -43,7 +43,7 @@ def main(build: Path, header: Path) -> int:
     kernels = kernel_objects(build)
     problems = [f"{name} is declared and not exported" for name in sorted(declared - exported)]
     problems += [f"{name} is exported and not declared" for name in sorted(exported - declared)]
-    problems += [f"{path}: weak symbol {name}" for path in kernels for kind, name in symbols(path) if kind in "WVuvw"]
+    problems += [f"{path.name}: weak code {name}" for path in kernels for kind, name in symbols(path) if kind == "W"]
     print(*problems, sep="\n", end="\n" if problems else "")
     print(f"{len(declared)} functions declared, {len(exported)} exported; {', '.join(path.name for path in kernels)}")
     return int(bool(problems) or not declared)
