@@ -6,5 +6,6 @@ PYBIND11_MODULE(_native, module) {
   module.doc() = "Bindings of accel.h; use the package's public modules instead.";
   bind_core(module);
   bind_sm3(module);
+  bind_sm2(module);
   bind_merkle(module);
 }

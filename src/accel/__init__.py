@@ -7,7 +7,7 @@ Everything runs in the native library ``libaccel`` behind ``accel.h``; these mod
 
 from __future__ import annotations
 
-from accel import _native, merkle, sm3
+from accel import _native, merkle, sm2, sm3
 from accel.batch import Ragged
 from accel.errors import (
     AccelError,
@@ -42,6 +42,7 @@ __all__ = [
     "selftest",
     "set_kernels",
     "set_num_threads",
+    "sm2",
     "sm3",
 ]
 

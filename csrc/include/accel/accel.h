@@ -223,8 +223,8 @@ ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t* der_out, uint64_t ca
 /* Text without a terminating zero. */
 ACCEL_API accel_status accel_sm2_public_key_to_pem(char* pem_out, uint64_t capacity, uint64_t* length_out,
                                                    const uint8_t public_key[64]);
-/* From PKCS #8 (RFC 5208) or SEC 1 ECPrivateKey (RFC 5915), DER or PEM (`PRIVATE KEY`, `EC PRIVATE KEY`, with or
- * without a leading `EC PARAMETERS`). A public key inside must match. Encrypted keys: ACCEL_BAD_ENCODING. */
+/* From PKCS #8 (RFC 5208) or SEC 1 ECPrivateKey (RFC 5915), DER or PEM (`PRIVATE KEY`; `EC PRIVATE KEY` or
+ * `SM2 PRIVATE KEY`, with or without a leading `EC PARAMETERS` or `SM2 PARAMETERS`). A public key inside must match. Encrypted keys: ACCEL_BAD_ENCODING. */
 ACCEL_API accel_status accel_sm2_private_key_from_der(accel_sm2_private_key** key_out, const uint8_t* der,
                                                       uint64_t length);
 ACCEL_API accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key** key_out, const char* pem,

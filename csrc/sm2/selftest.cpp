@@ -1,0 +1,109 @@
+// Known-answer test of a kernel before its first use: the signature example of GB/T 32918.5-2017, annex A.
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "accel/accel.h"
+#include "base/error.hpp"
+#include "sm2/select.hpp"
+
+namespace accel::sm2 {
+namespace {
+
+constexpr uint8_t kPrivate[32] = {0x39, 0x45, 0x20, 0x8f, 0x7b, 0x21, 0x44, 0xb1, 0x3f, 0x36, 0xe3,
+                                  0x8a, 0xc6, 0xd3, 0x9f, 0x95, 0x88, 0x93, 0x93, 0x69, 0x28, 0x60,
+                                  0xb5, 0x1a, 0x42, 0xfb, 0x81, 0xef, 0x4d, 0xf7, 0xc5, 0xb8};
+constexpr uint8_t kPublic[64] = {0x09, 0xf9, 0xdf, 0x31, 0x1e, 0x54, 0x21, 0xa1, 0x50, 0xdd, 0x7d, 0x16, 0x1e,
+                                 0x4b, 0xc5, 0xc6, 0x72, 0x17, 0x9f, 0xad, 0x18, 0x33, 0xfc, 0x07, 0x6b, 0xb0,
+                                 0x8f, 0xf3, 0x56, 0xf3, 0x50, 0x20, 0xcc, 0xea, 0x49, 0x0c, 0xe2, 0x67, 0x75,
+                                 0xa5, 0x2d, 0xc6, 0xea, 0x71, 0x8c, 0xc1, 0xaa, 0x60, 0x0a, 0xed, 0x05, 0xfb,
+                                 0xf3, 0x5e, 0x08, 0x4a, 0x66, 0x32, 0xf6, 0x07, 0x2d, 0xa9, 0xad, 0x13};
+constexpr uint8_t kDigest[32] = {0xf0, 0xb4, 0x3e, 0x94, 0xba, 0x45, 0xac, 0xca, 0xac, 0xe6, 0x92,
+                                 0xed, 0x53, 0x43, 0x82, 0xeb, 0x17, 0xe6, 0xab, 0x5a, 0x19, 0xce,
+                                 0x7b, 0x31, 0xf4, 0x48, 0x6f, 0xdf, 0xc0, 0xd2, 0x86, 0x40};
+// The example's k in the low half: a nonce is reduced mod n.
+constexpr uint8_t kNonce[64] = {0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+                                0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+                                0,    0,    0,    0,    0,    0,    0x59, 0x27, 0x6e, 0x27, 0xd5, 0x06, 0x86,
+                                0x1a, 0x16, 0x68, 0x0f, 0x3a, 0xd9, 0xc0, 0x2d, 0xcc, 0xef, 0x3c, 0xc1, 0xfa,
+                                0x3c, 0xdb, 0xe4, 0xce, 0x6d, 0x54, 0xb8, 0x0d, 0xea, 0xc1, 0xbc, 0x21};
+constexpr uint8_t kSignature[64] = {0xf5, 0xa0, 0x3b, 0x06, 0x48, 0xd2, 0xc4, 0x63, 0x0e, 0xea, 0xc5, 0x13, 0xe1,
+                                    0xbb, 0x81, 0xa1, 0x59, 0x44, 0xda, 0x38, 0x27, 0xd5, 0xb7, 0x41, 0x43, 0xac,
+                                    0x7e, 0xac, 0xee, 0xe7, 0x20, 0xb3, 0xb1, 0xb6, 0xaa, 0x29, 0xdf, 0x21, 0x2f,
+                                    0xd8, 0x76, 0x31, 0x82, 0xbc, 0x0d, 0x42, 0x1c, 0xa1, 0xbb, 0x90, 0x38, 0xfd,
+                                    0x1f, 0x7f, 0x42, 0xd4, 0x84, 0x0b, 0x69, 0xc4, 0x85, 0xbb, 0xc1, 0xaa};
+
+// Seventeen copies of the example fill two vectors of lanes and one lane more; some are damaged, each in its own way.
+constexpr size_t kCount = 17;
+
+struct Items {
+  uint8_t keys[kCount][64], signatures[kCount][64], digests[kCount][32], expected[kCount];
+
+  Items() {
+    for (size_t i = 0; i < kCount; ++i) {
+      std::memcpy(keys[i], kPublic, 64);
+      std::memcpy(signatures[i], kSignature, 64);
+      std::memcpy(digests[i], kDigest, 32);
+      expected[i] = ACCEL_OK;
+    }
+    signatures[1][31] ^= 1, expected[1] = ACCEL_BAD_SIGNATURE;
+    signatures[3][63] ^= 1, expected[3] = ACCEL_BAD_SIGNATURE;
+    digests[6][0] ^= 0x80, expected[6] = ACCEL_BAD_SIGNATURE;
+    std::memset(signatures[9], 0, 32), expected[9] = ACCEL_BAD_RANGE;
+    std::memset(signatures[11] + 32, 0xff, 32), expected[11] = ACCEL_BAD_RANGE;
+  }
+};
+
+bool verifies(const Kernel& kernel) {
+  Items items;
+  items.keys[14][63] ^= 1, items.expected[14] = ACCEL_BAD_KEY;
+  uint8_t status[kCount] = {};
+  kernel.verify(status, {items.keys[0], 64}, {items.signatures[0], 64}, {items.digests[0], 32}, kCount);
+  return std::memcmp(status, items.expected, kCount) == 0 && kernel.on_curve(kPublic) &&
+         !kernel.on_curve(items.keys[14]);
+}
+
+bool verifies_known(const Kernel& kernel) {
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  const std::unique_ptr<void, Free> table(std::aligned_alloc(64, (kernel.table_size + 63) / 64 * 64));
+  if (!table) throw std::bad_alloc();
+  if (!kernel.build_table(table.get(), kPublic)) return false;
+  Items items;
+  const void* tables[kCount];
+  for (const void*& entry : tables) entry = table.get();
+  uint8_t status[kCount] = {};
+  kernel.verify_known(status, tables, {items.signatures[0], 64}, {items.digests[0], 32}, kCount);
+  return std::memcmp(status, items.expected, kCount) == 0;
+}
+
+bool decompresses(const Kernel& kernel) {
+  uint8_t key[64] = {};
+  return kernel.decompress(key, kPublic, (kPublic[63] & 1) != 0) && std::memcmp(key, kPublic, 64) == 0;
+}
+
+bool signs(const Kernel& kernel) {
+  SignKey key;
+  uint8_t public_key[64] = {};
+  if (!kernel.derive_sign_key(&key, kPrivate)) return false;
+  kernel.public_key(public_key, kPrivate);
+  const SignKey* keys[kCount];
+  for (const SignKey*& entry : keys) entry = &key;
+  uint8_t status[kCount] = {}, signatures[kCount][64] = {};
+  kernel.sign(status, signatures[0], keys, {kNonce, 0}, {kDigest, 0}, kCount);
+  bool right = std::memcmp(public_key, kPublic, 64) == 0;
+  for (size_t i = 0; i < kCount; ++i) {
+    right = right && status[i] == ACCEL_OK && std::memcmp(signatures[i], kSignature, 64) == 0;
+  }
+  return right;
+}
+
+}  // namespace
+
+bool passes_selftest(const Kernel& kernel) {
+  return verifies(kernel) && verifies_known(kernel) && decompresses(kernel) && signs(kernel);
+}
+
+}  // namespace accel::sm2
