@@ -44,6 +44,13 @@ constexpr ACCEL_INLINE uint64_t opaque(uint64_t mask) {
 
 // a + b + carry; carry is 0 or 1 before and after.
 constexpr ACCEL_INLINE uint64_t add_carry(uint64_t a, uint64_t b, uint64_t& carry) {
+#if defined(__x86_64__)
+  if (!__builtin_is_constant_evaluated()) {
+    unsigned long long sum;
+    carry = __builtin_ia32_addcarryx_u64(static_cast<uint8_t>(carry), a, b, &sum);
+    return sum;
+  }
+#endif
   const u128 sum = static_cast<u128>(a) + b + carry;
   carry = static_cast<uint64_t>(sum >> 64);
   return static_cast<uint64_t>(sum);
@@ -51,6 +58,13 @@ constexpr ACCEL_INLINE uint64_t add_carry(uint64_t a, uint64_t b, uint64_t& carr
 
 // a - b - borrow; borrow is 0 or 1 before and after.
 constexpr ACCEL_INLINE uint64_t sub_borrow(uint64_t a, uint64_t b, uint64_t& borrow) {
+#if defined(__x86_64__)
+  if (!__builtin_is_constant_evaluated()) {
+    unsigned long long difference;
+    borrow = __builtin_ia32_sbb_u64(static_cast<uint8_t>(borrow), a, b, &difference);
+    return difference;
+  }
+#endif
   const u128 difference = static_cast<u128>(a) - b - borrow;
   borrow = static_cast<uint64_t>(difference >> 64) & 1;
   return static_cast<uint64_t>(difference);

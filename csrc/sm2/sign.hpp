@@ -37,7 +37,7 @@ ACCEL_INLINE Affine select_entry(const Affine* row, const Digit& digit) {
 template <class F, class Group, int kWidth>
 inline Affine multiply_base_complete(const U256& k) {
   using Recoding = OddRecoding<kWidth>;
-  const Affine* table = generator_table<F, Group, kWidth>();
+  const Affine* table = GeneratorTable<F, Group, kWidth>::get();
   const Recoding digits(k, Group::kModulus.m);
   Projective sum = {kFeZero, kFeOne, kFeZero};
   for (int window = 0; window < Recoding::kWindows; ++window) {
@@ -68,7 +68,7 @@ struct BaseMultiples {
     alignas(64) Affine nodes[kSlots * kChunk];
     Fe products[kSlots / 2 * kChunk];
     uint64_t exceptional[kChunk] = {};
-    const Affine* table = generator_table<F, Group, kWidth>();
+    const Affine* table = GeneratorTable<F, Group, kWidth>::get();
     for (size_t i = 0; i < items; ++i) {
       const Recoding digits(scalars[i], Group::kModulus.m);
       for (size_t window = 0; window < kSlots; ++window) {

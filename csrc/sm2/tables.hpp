@@ -7,6 +7,9 @@
 // asked computes marked items again by formulas without exceptions.
 #pragma once
 
+#include <pthread.h>
+#include <sys/mman.h>
+
 #include <new>
 
 #include "sm2/point.hpp"
@@ -37,8 +40,7 @@ ACCEL_INLINE Fe mark_zero(Fe d, uint64_t* exceptional) {
   return d;
 }
 
-// For pair < pairs and item < items: the sum of the operands' points, given to operands.store. Sums go from pair 0
-// upwards, after the operands of all pairs above have been read for the last time... see PointTree for why it matters.
+// For pair < pairs and item < items: the sum of the operands' points, given to operands.store, pair 0 first.
 // Operands has
 //   x(pair, item, x1, x2)        the abscissas
 //   points(pair, item, p1, p2)   the points
@@ -267,19 +269,33 @@ struct FixedBase {
   }
 };
 
-// The generator's table, built at first use.
+// The generator's table, built at first use and kept. (pthread_once because what std::call_once and local statics
+// compile to would put symbols that the linker shares between translation units into this one.)
 template <class F, class Group, int kWidth>
-inline const Affine* generator_table() {
-  static const Affine* const table = [] {
-    // Aligned to a huge page, because a table of several MB is hit at random.
+class GeneratorTable {
+ public:
+  // Throws std::bad_alloc, and then tries again at the next call.
+  static const Affine* get() {
+    pthread_once(&once_, build);
+    return table_;
+  }
+
+ private:
+  static void build() {
+    // A table of several MB is hit at random: huge pages spare it most misses of the TLB.
     constexpr size_t kHugePage = size_t{1} << 21;
-    constexpr size_t kAlignment = FixedBase<kWidth>::kBytes >= kHugePage ? kHugePage : alignof(Affine);
-    auto* entries = static_cast<Affine*>(operator new (FixedBase<kWidth>::kBytes, std::align_val_t{kAlignment}));
-    FixedBase<kWidth>::template build_var<F>(entries, Group::kGenerator);
-    return entries;
-  }();
-  return table;
-}
+    constexpr size_t kBytes = FixedBase<kWidth>::kBytes;
+    auto* table = static_cast<Affine*>(operator new (kBytes, std::align_val_t{kHugePage}));
+#if defined(MADV_HUGEPAGE)
+    if (kBytes >= kHugePage) madvise(table, kBytes, MADV_HUGEPAGE);
+#endif
+    FixedBase<kWidth>::template build_var<F>(table, Group::kGenerator);
+    table_ = table;
+  }
+
+  static inline pthread_once_t once_ = PTHREAD_ONCE_INIT;
+  static inline const Affine* table_ = nullptr;
+};
 
 }  // namespace
 }  // namespace accel::sm2

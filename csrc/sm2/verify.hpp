@@ -108,7 +108,7 @@ struct KnownKeys {
     alignas(64) Affine nodes[kSlots / 2 * kChunk];
     Fe products[kSlots / 2 * kChunk];
     uint64_t exceptional[kChunk] = {};
-    const Affine* base = generator_table<F, Group, kBaseWidth>();
+    const Affine* base = GeneratorTable<F, Group, kBaseWidth>::get();
     for (size_t i = 0; i < items; ++i) {
       put_leaves<Group, kTableWidth>(leaves + i, items, tables[i], claims[i].t, exceptional + i);
       put_leaves<Group, kBaseWidth>(leaves + kKeySlots * items + i, items, base, claims[i].s, exceptional + i);
@@ -189,7 +189,7 @@ struct UnknownKeys {
     alignas(64) Affine multiples[kChunk][kNafEntries];
     Fe products[kBaseSlots / 2 * kChunk];
     uint64_t exceptional[kChunk] = {};
-    const Affine* base = generator_table<F, Group, kBaseWidth>();
+    const Affine* base = GeneratorTable<F, Group, kBaseWidth>::get();
     for (size_t i = 0; i < items; ++i) {
       put_leaves<Group, kBaseWidth>(leaves + i, items, base, claims[i].s, exceptional + i);
     }

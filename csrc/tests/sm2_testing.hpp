@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "sm2/kernel.hpp"
+#include "sm2_kernels.hpp"
 
 namespace accel::sm2::testing {
 
@@ -22,15 +22,6 @@ inline Bytes unhex(const std::string& hex) {
     bytes.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
   }
   return bytes;
-}
-
-// Every kernel that this CPU can run: one test body runs over all of them.
-inline std::vector<const Kernel*> supported_kernels() {
-  std::vector<const Kernel*> kernels = {&kPortable};
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("bmi2") && __builtin_cpu_supports("adx")) kernels.push_back(&kAdx);
-#endif
-  return kernels;
 }
 
 // Names the instances of a test that is parametrised over kernels.
