@@ -19,7 +19,8 @@ constexpr std::string_view kEcPrivateKeyLabel = "EC PRIVATE KEY";
 constexpr std::string_view kSm2PrivateKeyLabel = "SM2 PRIVATE KEY";  // OpenSSL 3's name for the same
 
 // DER of the first block of `text`, whose label must be one of `labels`. Text before it is ignored, and so is what
-// follows it. A block "EC PARAMETERS" or "SM2 PARAMETERS" before it is allowed if it names SM2. Throws Error(ACCEL_BAD_ENCODING).
+// follows it. A block "EC PARAMETERS" or "SM2 PARAMETERS" before it is allowed if it names SM2. Throws
+// Error(ACCEL_BAD_ENCODING).
 SecretBytes decode_pem(std::string_view text, const std::string_view* labels, size_t label_count, const char* argument);
 
 // Characters of a block, with its line ends: 64 characters a line.

@@ -224,7 +224,8 @@ ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t* der_out, uint64_t ca
 ACCEL_API accel_status accel_sm2_public_key_to_pem(char* pem_out, uint64_t capacity, uint64_t* length_out,
                                                    const uint8_t public_key[64]);
 /* From PKCS #8 (RFC 5208) or SEC 1 ECPrivateKey (RFC 5915), DER or PEM (`PRIVATE KEY`; `EC PRIVATE KEY` or
- * `SM2 PRIVATE KEY`, with or without a leading `EC PARAMETERS` or `SM2 PARAMETERS`). A public key inside must match. Encrypted keys: ACCEL_BAD_ENCODING. */
+ * `SM2 PRIVATE KEY`, with or without a leading `EC PARAMETERS` or `SM2 PARAMETERS`). A public key inside must match.
+ * Encrypted keys: ACCEL_BAD_ENCODING. */
 ACCEL_API accel_status accel_sm2_private_key_from_der(accel_sm2_private_key** key_out, const uint8_t* der,
                                                       uint64_t length);
 ACCEL_API accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key** key_out, const char* pem,
@@ -265,12 +266,12 @@ typedef enum accel_merkle_rule {
 } accel_merkle_rule;
 
 /* ACCEL_BAD_ARGUMENT for another name or rule, with a sentence that lists them. *name_out is a static string. */
-ACCEL_API accel_status accel_merkle_rule_from_name(uint32_t *rule_out, const char *name);
-ACCEL_API accel_status accel_merkle_rule_name(const char **name_out, uint32_t rule);
+ACCEL_API accel_status accel_merkle_rule_from_name(uint32_t* rule_out, const char* name);
+ACCEL_API accel_status accel_merkle_rule_name(const char** name_out, uint32_t rule);
 
 /* Hashes of leaves as the rule says. hashes_out: 32 * count bytes. */
-ACCEL_API accel_status accel_merkle_leaf_hashes(accel_device *device, uint8_t *hashes_out, uint32_t rule,
-                                                const accel_messages *leaves, uint64_t count);
+ACCEL_API accel_status accel_merkle_leaf_hashes(accel_device* device, uint8_t* hashes_out, uint32_t rule,
+                                                const accel_messages* leaves, uint64_t count);
 
 /* A tree that grows. Any number of threads may use one tree, also while one of them appends: a call sees the tree
  * before or after an append, never in between. An append that fails leaves the tree as it was. */
@@ -283,16 +284,16 @@ typedef enum accel_merkle_keep {
 } accel_merkle_keep;
 
 /* A tree without leaves. Free it with accel_merkle_tree_free. */
-ACCEL_API accel_status accel_merkle_tree_new(accel_device *device, accel_merkle_tree **tree_out, uint32_t rule,
+ACCEL_API accel_status accel_merkle_tree_new(accel_device* device, accel_merkle_tree** tree_out, uint32_t rule,
                                              uint32_t keep);
-ACCEL_API void accel_merkle_tree_free(accel_merkle_tree *tree); /* NULL is allowed; nobody may be using the tree */
+ACCEL_API void accel_merkle_tree_free(accel_merkle_tree* tree); /* NULL is allowed; nobody may be using the tree */
 /* Append `count` leaves, or leaves given by their hashes (32 bytes each, taken as they are). */
-ACCEL_API accel_status accel_merkle_tree_append(accel_merkle_tree *tree, const accel_messages *leaves, uint64_t count);
-ACCEL_API accel_status accel_merkle_tree_append_hashes(accel_merkle_tree *tree, const uint8_t *leaf_hashes,
+ACCEL_API accel_status accel_merkle_tree_append(accel_merkle_tree* tree, const accel_messages* leaves, uint64_t count);
+ACCEL_API accel_status accel_merkle_tree_append_hashes(accel_merkle_tree* tree, const uint8_t* leaf_hashes,
                                                        uint64_t leaf_hashes_stride, uint64_t count);
 /* Root and number of leaves of one moment. Either pointer may be NULL. */
-ACCEL_API accel_status accel_merkle_tree_head(const accel_merkle_tree *tree, uint8_t root_out[32], uint64_t *size_out);
-ACCEL_API accel_status accel_merkle_tree_leaf_hash(const accel_merkle_tree *tree, uint8_t hash_out[32], uint64_t index);
+ACCEL_API accel_status accel_merkle_tree_head(const accel_merkle_tree* tree, uint8_t root_out[32], uint64_t* size_out);
+ACCEL_API accel_status accel_merkle_tree_leaf_hash(const accel_merkle_tree* tree, uint8_t hash_out[32], uint64_t index);
 
 /* Proofs are bytes: docs/proofs.md describes them one by one, and each has one encoding. */
 
@@ -301,19 +302,19 @@ ACCEL_API accel_status accel_merkle_tree_leaf_hash(const accel_merkle_tree *tree
 /* One inclusion proof per index. Proof i is proofs_out[offsets_out[i] .. offsets_out[i + 1]); offsets_out has count + 1
  * entries and is written even when the capacity is too small (ACCEL_BAD_ARGUMENT), so that offsets_out[count] says what
  * is needed. An index that is no leaf's is ACCEL_BAD_ARGUMENT. */
-ACCEL_API accel_status accel_merkle_tree_prove_many(const accel_merkle_tree *tree, uint8_t *proofs_out,
-                                                    uint64_t capacity, int64_t *offsets_out, const uint64_t *indices,
+ACCEL_API accel_status accel_merkle_tree_prove_many(const accel_merkle_tree* tree, uint8_t* proofs_out,
+                                                    uint64_t capacity, int64_t* offsets_out, const uint64_t* indices,
                                                     uint64_t count);
 /* One proof for `count` leaves together, with the least siblings. indices: increasing, at least one. *length_out is
  * what is needed even when the capacity is too small (ACCEL_BAD_ARGUMENT); so below. */
-ACCEL_API accel_status accel_merkle_tree_multiproof(const accel_merkle_tree *tree, uint8_t *proof_out,
-                                                    uint64_t capacity, uint64_t *length_out, const uint64_t *indices,
+ACCEL_API accel_status accel_merkle_tree_multiproof(const accel_merkle_tree* tree, uint8_t* proof_out,
+                                                    uint64_t capacity, uint64_t* length_out, const uint64_t* indices,
                                                     uint64_t count);
 /* Proof that the first first_size leaves are the beginning of the first second_size (RFC 9162 section 2.1.4);
  * 1 <= first_size <= second_size <= the tree's size. ACCEL_BAD_ARGUMENT under another rule than rfc9162, whose lone
  * nodes change as the tree grows. */
-ACCEL_API accel_status accel_merkle_tree_consistency(const accel_merkle_tree *tree, uint8_t *proof_out,
-                                                     uint64_t capacity, uint64_t *length_out, uint64_t first_size,
+ACCEL_API accel_status accel_merkle_tree_consistency(const accel_merkle_tree* tree, uint8_t* proof_out,
+                                                     uint64_t capacity, uint64_t* length_out, uint64_t first_size,
                                                      uint64_t second_size);
 
 typedef enum accel_merkle_proof_kind {
@@ -330,20 +331,20 @@ typedef struct accel_merkle_proof {
   uint32_t reserved;       /* 0 */
   uint64_t tree_size;      /* leaves; of the later tree under CONSISTENCY */
   uint64_t first_size;     /* leaves of the earlier tree under CONSISTENCY; 0 otherwise */
-  const uint8_t *indices;  /* index_count integers of 8 bytes, big-endian, increasing */
+  const uint8_t* indices;  /* index_count integers of 8 bytes, big-endian, increasing */
   uint64_t index_count;    /* 1 under INCLUSION, 1 or more under MULTI, 0 under CONSISTENCY */
-  const uint8_t *siblings; /* sibling_count hashes of 32 bytes, in the order of docs/proofs.md */
+  const uint8_t* siblings; /* sibling_count hashes of 32 bytes, in the order of docs/proofs.md */
   uint64_t sibling_count;
 } accel_merkle_proof;
 
 /* ACCEL_BAD_ENCODING for anything but the one encoding of a well-formed proof: index within the tree, exactly the
  * siblings that index and size ask for, no byte more. Whether it leads to a root is the verifier's question. The caller
  * sets proof_out->struct_size; the arrays of *proof_out point into `encoded`. */
-ACCEL_API accel_status accel_merkle_proof_decode(accel_merkle_proof *proof_out, const uint8_t *encoded,
+ACCEL_API accel_status accel_merkle_proof_decode(accel_merkle_proof* proof_out, const uint8_t* encoded,
                                                  uint64_t length);
 /* ACCEL_BAD_ARGUMENT for fields that make no well-formed proof. */
-ACCEL_API accel_status accel_merkle_proof_encode(uint8_t *encoded_out, uint64_t capacity, uint64_t *length_out,
-                                                 const accel_merkle_proof *proof);
+ACCEL_API accel_status accel_merkle_proof_encode(uint8_t* encoded_out, uint64_t capacity, uint64_t* length_out,
+                                                 const accel_merkle_proof* proof);
 
 /* Verify encoded proofs. The rule is the verifier's: a proof made under another is ACCEL_BAD_PROOF, as is one that does
  * not decode. So is the tree's size when it is given: a root alone says that a leaf is in the tree, and only with the
@@ -352,21 +353,21 @@ ACCEL_API accel_status accel_merkle_proof_encode(uint8_t *encoded_out, uint64_t 
 #define ACCEL_MERKLE_ANY_SIZE UINT64_MAX /* as a size: whatever the proof claims */
 
 /* Inclusion proof i: leaf hash i under root i, in a tree of tree_sizes[i] leaves. tree_sizes NULL: any size. */
-ACCEL_API accel_status accel_merkle_verify_many(accel_device *device, uint8_t *status_out, uint32_t rule,
-                                                const uint8_t *roots, uint64_t roots_stride,
-                                                const uint64_t *tree_sizes, uint64_t tree_sizes_stride,
-                                                const uint8_t *leaf_hashes, uint64_t leaf_hashes_stride,
-                                                const accel_messages *proofs, uint64_t count);
+ACCEL_API accel_status accel_merkle_verify_many(accel_device* device, uint8_t* status_out, uint32_t rule,
+                                                const uint8_t* roots, uint64_t roots_stride, const uint64_t* tree_sizes,
+                                                uint64_t tree_sizes_stride, const uint8_t* leaf_hashes,
+                                                uint64_t leaf_hashes_stride, const accel_messages* proofs,
+                                                uint64_t count);
 /* One multiproof. leaf_hashes: one for each index of the proof, in its order; another leaf_count is a bad proof. */
-ACCEL_API accel_status accel_merkle_verify_multiproof(accel_device *device, uint8_t *status_out, uint32_t rule,
+ACCEL_API accel_status accel_merkle_verify_multiproof(accel_device* device, uint8_t* status_out, uint32_t rule,
                                                       const uint8_t root[32], uint64_t tree_size,
-                                                      const uint8_t *leaf_hashes, uint64_t leaf_hashes_stride,
-                                                      uint64_t leaf_count, const uint8_t *encoded, uint64_t length);
+                                                      const uint8_t* leaf_hashes, uint64_t leaf_hashes_stride,
+                                                      uint64_t leaf_count, const uint8_t* encoded, uint64_t length);
 /* One consistency proof (rfc9162). */
-ACCEL_API accel_status accel_merkle_verify_consistency(accel_device *device, uint8_t *status_out,
+ACCEL_API accel_status accel_merkle_verify_consistency(accel_device* device, uint8_t* status_out,
                                                        const uint8_t first_root[32], uint64_t first_size,
                                                        const uint8_t second_root[32], uint64_t second_size,
-                                                       const uint8_t *encoded, uint64_t length);
+                                                       const uint8_t* encoded, uint64_t length);
 
 #ifdef __cplusplus
 }
