@@ -1,0 +1,5 @@
+"""`python -m accel.cli`: the command `accel`."""
+
+from accel.cli import main
+
+main()
