@@ -95,7 +95,9 @@ Rows rows(const py::array& array, size_t width, const char* name) {
   const std::string wanted = ": expected a uint8 array of shape (N, " + std::to_string(width) + "), got ";
   if (!is_uint8(array)) throw py::type_error(name + wanted + describe(array));
   const bool fits = array.ndim() == 2 && static_cast<size_t>(array.shape(1)) == width;
-  if (!fits || (array.shape(0) > 1 && array.strides(0) < 0) || (width > 1 && array.strides(1) != 1)) {
+  // An array without items may have any strides: numpy 2.4 gives it zeros.
+  const bool spread = array.size() > 0 && width > 1 && array.strides(1) != 1;
+  if (!fits || (array.shape(0) > 1 && array.strides(0) < 0) || spread) {
     raise("ArgumentError", name + wanted + describe(array));
   }
   const uint64_t stride = array.shape(0) > 1 ? static_cast<uint64_t>(array.strides(0)) : width;

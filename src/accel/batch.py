@@ -156,7 +156,7 @@ def _check_rows(array: npt.NDArray[Any], width: int | None, name: str) -> None:
     if array.ndim != 2 or (width is not None and array.shape[1] != width):  # noqa: PLR2004
         raise ArgumentError(f"{name}: expected a C-contiguous {wanted}, got {_describe(array)}")
     row_stride, byte_stride = array.strides
-    if (array.shape[1] > 1 and byte_stride != 1) or (array.shape[0] > 1 and row_stride < 0):
+    if array.size and ((array.shape[1] > 1 and byte_stride != 1) or (array.shape[0] > 1 and row_stride < 0)):
         raise ArgumentError(
             f"{name}: expected a {wanted} with contiguous rows in ascending order, got {_describe(array)}"
         )
