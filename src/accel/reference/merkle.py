@@ -272,21 +272,24 @@ def consistency_length(first_size: int, second_size: int) -> int:
     return length(first_size, second_size, whole=True)
 
 
-def verify_consistency(
+def roots_from_consistency_proof(
     first_size: int,
     second_size: int,
     first_root: bytes,
-    second_root: bytes,
     nodes: Sequence[bytes],
     hash_function: HashFunction = sm3.digest,
-) -> bool:
-    """RFC 9162, section 2.1.4.2, with the case of equal sizes (an empty proof, equal roots)."""
+) -> tuple[bytes, bytes] | None:
+    """The roots fr and sr that a proof leads to; None when sizes and number of nodes do not fit together.
+
+    RFC 9162, section 2.1.4.2, with the case of equal sizes (an empty proof, equal roots). If the first size is a power
+    of two, the first tree is a subtree of the second and its root the first node, which the proof leaves out.
+    """
     if not 0 < first_size <= second_size:
-        return False
+        return None
     if first_size == second_size:
-        return not nodes and first_root == second_root
+        return None if nodes else (first_root, first_root)
     if not nodes:
-        return False
+        return None
     path = [first_root, *nodes] if first_size & (first_size - 1) == 0 else list(nodes)
     fn, sn = first_size - 1, second_size - 1
     while fn % 2:
@@ -294,7 +297,7 @@ def verify_consistency(
     fr = sr = path[0]
     for c in path[1:]:
         if sn == 0:
-            return False
+            return None
         if fn % 2 or fn == sn:
             fr = hash_function(b"\x01" + c + fr)
             sr = hash_function(b"\x01" + c + sr)
@@ -303,7 +306,20 @@ def verify_consistency(
         else:
             sr = hash_function(b"\x01" + sr + c)
         fn, sn = fn >> 1, sn >> 1
-    return fr == first_root and sr == second_root and sn == 0
+    return (fr, sr) if sn == 0 else None
+
+
+def verify_consistency(
+    first_size: int,
+    second_size: int,
+    first_root: bytes,
+    second_root: bytes,
+    nodes: Sequence[bytes],
+    hash_function: HashFunction = sm3.digest,
+) -> bool:
+    """Whether the proof leads to both roots."""
+    roots = roots_from_consistency_proof(first_size, second_size, first_root, nodes, hash_function)
+    return roots == (first_root, second_root)
 
 
 # --------------------------------------------------------------------------------------------------------- encodings
