@@ -11,18 +11,9 @@
 #include <vector>
 
 #include "sm2_kernels.hpp"
+#include "sm2_oracle.hpp"
 
 namespace accel::sm2::testing {
-
-using Bytes = std::vector<uint8_t>;
-
-inline Bytes unhex(const std::string& hex) {
-  Bytes bytes;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
-  }
-  return bytes;
-}
 
 // Names the instances of a test that is parametrised over kernels.
 inline std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& kernel) { return kernel.param->name; }
