@@ -14,8 +14,8 @@ inline constexpr int kSignWidth = 6;  // 43 windows, a table of 86 KB: read as a
 // Four 32-bit lanes; SSE2 and Advanced SIMD, the vectors of the baseline, are that wide.
 using Lanes = uint32_t __attribute__((vector_size(16)));
 
-// The entry of one window's row that `digit` names: every entry is read.
-template <class F, int kWidth>
+// The entry of one window's row that `digit` names, without the sign: every entry is read.
+template <int kWidth>
 ACCEL_INLINE Affine select_entry(const Affine* row, const Digit& digit) {
   constexpr uint32_t kEntries = OddRecoding<kWidth>::kEntries;
   const Lanes wanted = {digit.index, digit.index, digit.index, digit.index};
@@ -29,8 +29,12 @@ ACCEL_INLINE Affine select_entry(const Affine* row, const Digit& digit) {
   }
   Affine p;
   std::memcpy(&p, chosen, sizeof(p));
-  p.y = F::negate_nonzero_if(opaque(0 - static_cast<uint64_t>(digit.negative)), p.y);
   return p;
+}
+
+template <class F>
+ACCEL_INLINE void apply_sign(Affine& p, const Digit& digit) {
+  p.y = F::negate_nonzero_if(opaque(0 - static_cast<uint64_t>(digit.negative)), p.y);
 }
 
 // [k]G for k in [1, order - 1] by complete additions, one window after another.
@@ -41,12 +45,12 @@ inline Affine multiply_base_complete(const U256& k) {
   const Recoding digits(k, Group::kModulus.m);
   Projective sum = {kFeZero, kFeOne, kFeZero};
   for (int window = 0; window < Recoding::kWindows; ++window) {
-    Affine p = select_entry<F, kWidth>(table + window * Recoding::kEntries, digits[window]);
-    const Projective next = add_mixed_complete<F, Group>(sum, p);
+    Affine p = select_entry<kWidth>(table + window * Recoding::kEntries, digits[window]);
     if constexpr (Group::kSmall) {
       if (is_infinity_var(p)) continue;
     }
-    sum = next;
+    apply_sign<F>(p, digits[window]);
+    sum = add_mixed_complete<F, Group>(sum, p);
   }
   const Fe inverse = F::inverse(sum.z);
   const Affine result = {F::mul(sum.x, inverse), F::mul(sum.y, inverse)};
@@ -72,13 +76,15 @@ struct BaseMultiples {
     for (size_t i = 0; i < items; ++i) {
       const Recoding digits(scalars[i], Group::kModulus.m);
       for (size_t window = 0; window < kSlots; ++window) {
-        Affine p = select_entry<F, kWidth>(table + window * Recoding::kEntries, digits[static_cast<int>(window)]);
+        const Digit digit = digits[static_cast<int>(window)];
+        Affine p = select_entry<kWidth>(table + window * Recoding::kEntries, digit);
         if constexpr (Group::kSmall) {
           if (is_infinity_var(p)) {
             exceptional[i] = ~uint64_t{0};
             p = Group::kGenerator;
           }
         }
+        apply_sign<F>(p, digit);
         nodes[window * items + i] = p;
       }
     }
