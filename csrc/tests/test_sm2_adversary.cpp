@@ -1,0 +1,435 @@
+// Signatures, keys and digests that an adversary would choose (r and s are free, also in an invalid signature; with no
+// ZA, or for whoever signs, the digest is too). Each stands among valid neighbours, which must stay valid: items of a
+// chunk share inversions, and one zero denominator would spoil them all.
+//
+// For any key d and any s, t there is a digest that makes (t - s, s) valid: R = [s + t d]G, r = t - s, e = r - x(R). So
+// every exceptional pair (s, t) is shown in both roles, valid and damaged.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "accel/accel.h"
+#include "sm2_testing.hpp"
+
+namespace accel::sm2::testing {
+namespace {
+
+const Ring& n_ring = kOrderRing;
+const Integer& n = kOracleN;
+
+struct Key {
+  Integer d;
+  Coordinates point;
+
+  explicit Key(const Integer& secret) : d(secret), point(*multiply_generator(secret)) {}
+};
+
+struct Item {
+  std::string what;
+  Coordinates key;
+  Integer r, s, e;
+  uint8_t expected;
+};
+
+Item make_item(std::string what, const Key& key, const Integer& s, const Integer& t) {
+  const Point sum = multiply_generator(n_ring.add(s, n_ring.mul(t, key.d)));
+  const Integer r = n_ring.sub(t, s);
+  const Integer x = sum ? n_ring.reduce(sum->x) : Integer{};
+  const bool in_range = !r.is_zero() && !s.is_zero() && !t.is_zero();
+  const uint8_t expected = !in_range ? ACCEL_BAD_RANGE : sum ? ACCEL_OK : ACCEL_BAD_SIGNATURE;
+  return {std::move(what), key.point, r, s, n_ring.sub(r, x), expected};
+}
+
+// The same with another digest: the equation fails, the arithmetic up to the comparison is the same.
+Item damaged(Item item) {
+  item.what += ", damaged";
+  item.e = n_ring.add(item.e, Integer::of(1));
+  if (item.expected == ACCEL_OK) item.expected = ACCEL_BAD_SIGNATURE;
+  return item;
+}
+
+Bytes join(const Integer& a, const Integer& b) {
+  Bytes r = a.bytes();
+  const Bytes second = b.bytes();
+  r.insert(r.end(), second.begin(), second.end());
+  return r;
+}
+
+// The items as the C face takes them.
+struct Batch {
+  Bytes keys, signatures, digests;
+  std::vector<const Item*> items;
+
+  void add(const Item& item) {
+    const auto append = [](Bytes& to, const Bytes& from) { to.insert(to.end(), from.begin(), from.end()); };
+    append(keys, join(item.key.x, item.key.y));
+    append(signatures, join(item.r, item.s));
+    append(digests, item.e.bytes());
+    items.push_back(&item);
+  }
+  void expect(const Bytes& status) const {
+    for (size_t i = 0; i < items.size(); ++i) {
+      EXPECT_EQ(int{status[i]}, int{items[i]->expected}) << "item " << i << ": " << items[i]->what;
+    }
+  }
+};
+
+class Sm2Adversary : public ::testing::TestWithParam<const Kernel*> {
+ protected:
+  const Kernel& kernel() const { return *GetParam(); }
+
+  // Each item between two valid neighbours, in one batch, by both ways of verifying.
+  void expect_among_neighbours(const std::vector<Item>& items) const {
+    Dense dense(99);
+    std::vector<Item> neighbours;
+    for (int i = 0; i < 5; ++i) {
+      const Key key(dense.below(n));
+      neighbours.push_back(make_item("neighbour", key, dense.below(n), dense.below(n)));
+    }
+    Batch batch;
+    for (size_t i = 0; i < items.size(); ++i) {
+      batch.add(neighbours[i % 5]);
+      batch.add(items[i]);
+    }
+    batch.add(neighbours[0]);
+    expect_unknown(batch);
+    expect_known(batch);
+  }
+
+  void expect_unknown(const Batch& batch) const {
+    Bytes status(batch.items.size(), 0xee);
+    kernel().verify(status.data(), {batch.keys.data(), 64}, {batch.signatures.data(), 64}, {batch.digests.data(), 32},
+                    batch.items.size());
+    batch.expect(status);
+  }
+
+  // Keys that are no points get no table: their items are left out.
+  void expect_known(const Batch& all) const {
+    Batch batch;
+    std::vector<std::unique_ptr<KeyTable>> tables;
+    std::vector<const void*> pointers;
+    std::vector<Bytes> keys;
+    for (const Item* item : all.items) {
+      const Bytes key = join(item->key.x, item->key.y);
+      if (!kernel().on_curve(key.data())) continue;
+      size_t known = 0;
+      while (known < keys.size() && keys[known] != key) ++known;
+      if (known == keys.size()) {
+        keys.push_back(key);
+        tables.push_back(std::make_unique<KeyTable>(kernel(), key));
+      }
+      pointers.push_back(tables[known]->get());
+      batch.add(*item);
+    }
+    Bytes status(batch.items.size(), 0xee);
+    kernel().verify_known(status.data(), pointers.data(), {batch.signatures.data(), 64}, {batch.digests.data(), 32},
+                          batch.items.size());
+    batch.expect(status);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Sm2Adversary, ::testing::ValuesIn(supported_kernels()), kernel_name);
+
+// With a = n mod 2^(w m) and bit w m of n set, the windows of n - 2a below m sum to -a and those above to n - a, the
+// same point: the addition that joins them divides by zero. 2a gets there after the flip to n - 2a.
+std::vector<Integer> splitting_scalars(size_t width) {
+  std::vector<Integer> r;
+  for (size_t bit = width; bit < 256; bit += width) {
+    if (!n.bit(bit)) continue;
+    Integer a = n;
+    for (size_t i = bit; i < 256; ++i) {
+      if (n.bit(i)) a = a - Integer::power_of_two(i);
+    }
+    const Integer twice = a + a;
+    if (!(twice < n)) continue;
+    r.push_back(n - twice);
+    r.push_back(twice);
+  }
+  return r;
+}
+
+TEST_P(Sm2Adversary, WindowsThatMeetInTheGeneratorsTree) {
+  Dense dense(1);
+  const Key key(dense.below(n));
+  std::vector<Item> items;
+  const std::vector<Integer> scalars = splitting_scalars(13);
+  EXPECT_GE(scalars.size(), 20u);
+  for (const Integer& s : scalars) {
+    items.push_back(make_item("s meets itself in a window", key, s, dense.below(n)));
+    if (items.size() % 4 == 1) items.push_back(damaged(items.back()));
+  }
+  expect_among_neighbours(items);
+}
+
+TEST_P(Sm2Adversary, WindowsThatMeetInTheKeysTree) {
+  Dense dense(2);
+  const Key key(dense.below(n));
+  std::vector<Item> items;
+  const std::vector<Integer> scalars = splitting_scalars(8);
+  EXPECT_GE(scalars.size(), 30u);
+  for (const Integer& t : scalars) {
+    items.push_back(make_item("t meets itself in a window", key, dense.below(n), t));
+    if (items.size() % 4 == 1) items.push_back(damaged(items.back()));
+  }
+  // Both at once, and in both scalars the widest split.
+  items.push_back(make_item("s and t", key, splitting_scalars(13).back(), scalars.back()));
+  expect_among_neighbours(items);
+}
+
+// One of them spelt out, for width 8.
+TEST_P(Sm2Adversary, NamedWindowVector) {
+  const Integer t = Integer::from_hex("fffffffefffffffffffffffffffffffe8dfc2094de39fad4ac440bf6c62abedd");
+  const Key key(Integer::of(12345));
+  expect_among_neighbours({make_item("named vector", key, Integer::of(777), t)});
+}
+
+// [s]G + [t]P with [s]G = [t]P asks the last addition to double; with [s]G = -[t]P the sum is infinity and has no x.
+TEST_P(Sm2Adversary, HalvesThatAreEqualOrOpposite) {
+  Dense dense(3);
+  std::vector<Item> items;
+  for (int i = 0; i < 6; ++i) {
+    const Key key(dense.below(n));
+    const Integer t = dense.below(n), td = n_ring.mul(t, key.d);
+    items.push_back(make_item("s = t d", key, td, t));
+    items.push_back(damaged(items.back()));
+    items.push_back(make_item("s = -t d", key, n_ring.neg(td), t));
+    items.push_back(damaged(items.back()));
+  }
+  expect_among_neighbours(items);
+}
+
+// Digit strings whose partial sum is again +-one of the table's multiples: t = n - 6 meets P = P in the last addition
+// of a fixed window of 5; anyone can choose s = n - 6 - r. All small scalars and their negatives, in s and in t.
+TEST_P(Sm2Adversary, ScalarsNextToZeroAndToTheOrder) {
+  Dense dense(4);
+  const Key key(dense.below(n)), generator(Integer::of(1)), opposite(n - Integer::of(1));
+  std::vector<Item> items;
+  for (uint64_t i = 1; i <= 34; ++i) {
+    const Integer small = Integer::of(i), negative = n - small;
+    items.push_back(make_item("t small", key, dense.below(n), small));
+    items.push_back(make_item("t near n", key, dense.below(n), negative));
+    items.push_back(make_item("s small", key, small, dense.below(n)));
+    items.push_back(make_item("s near n", key, negative, dense.below(n)));
+    items.push_back(make_item("P = G", generator, small, negative));
+    items.push_back(make_item("P = -G", opposite, small, Integer::of(i + 1)));
+  }
+  expect_among_neighbours(items);
+}
+
+// r = e + x1 mod n with x1 < p: x1 in [n, p) is r - e + n, the second candidate. The public key is solved for:
+// P = [1/t](R - [s]G).
+Item item_with_sum(std::string what, const Coordinates& sum, Dense& dense) {
+  const Integer s = dense.below(n), t = dense.below(n), r = n_ring.sub(t, s);
+  const Point key = multiply_point(n_ring.inverse(t), add_points(sum, negate_point(multiply_generator(s))));
+  return {std::move(what), *key, r, s, n_ring.sub(r, n_ring.reduce(sum.x)), ACCEL_OK};
+}
+
+// The next x >= start that has a point.
+Coordinates point_from(Integer x) {
+  const Ring& f = kFieldRing;
+  const Integer b = Integer::from_hex("28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93");
+  Integer exponent = (kOracleP + Integer::of(1)).half().half();
+  for (;; x = x + Integer::of(1)) {
+    const Integer square = f.add(f.sub(f.mul(f.mul(x, x), x), f.mul(Integer::of(3), x)), b);
+    Integer root = Integer::of(1);
+    for (size_t i = 256; i-- > 0;) {
+      root = f.mul(root, root);
+      if (exponent.bit(i)) root = f.mul(root, square);
+    }
+    if (f.mul(root, root) == square) return {x, root};
+  }
+}
+
+TEST_P(Sm2Adversary, AbscissasAboveTheOrder) {
+  Dense dense(5);
+  std::vector<Item> items;
+  for (const Integer& start : {n, n + Integer::power_of_two(60), n + Integer::power_of_two(126)}) {
+    const Coordinates sum = point_from(start);
+    ASSERT_TRUE(sum.x < kOracleP);
+    items.push_back(item_with_sum("x1 in [n, p)", sum, dense));
+    items.push_back(damaged(items.back()));
+  }
+  // Small x1: the first candidate is right and the second is in range too.
+  items.push_back(item_with_sum("x1 small", point_from(Integer::of(1)), dense));
+  items.push_back(damaged(items.back()));
+  expect_among_neighbours(items);
+}
+
+// e is any 256-bit number: also in [n, 2^256), where it is reduced.
+TEST_P(Sm2Adversary, DigestsAboveTheOrder) {
+  Dense dense(6);
+  const Key key(dense.below(n));
+  std::vector<Item> items;
+  for (uint64_t i = 0; i < 4; ++i) {
+    // R = [k]G, e = n + i, r = i + x, s = (k - r d) / (1 + d).
+    const Integer k = dense.below(n), e = n + Integer::of(i);
+    const Integer r = n_ring.add(Integer::of(i), n_ring.reduce(multiply_generator(k)->x));
+    const Integer s =
+        n_ring.mul(n_ring.inverse(n_ring.add(key.d, Integer::of(1))), n_ring.sub(k, n_ring.mul(r, key.d)));
+    items.push_back({"e >= n", key.point, r, s, e, ACCEL_OK});
+    items.push_back({"e < n, the same mod n", key.point, r, s, Integer::of(i), ACCEL_OK});
+    items.push_back({"e >= n, damaged", key.point, r, s, e + Integer::of(7), ACCEL_BAD_SIGNATURE});
+  }
+  expect_among_neighbours(items);
+}
+
+// Key, then range, then equation: the first that fails names the item.
+TEST_P(Sm2Adversary, StatusesInTheirOrder) {
+  Dense dense(7);
+  const Key key(dense.below(n));
+  const Item valid = make_item("valid", key, dense.below(n), dense.below(n));
+  const Integer zero, last = n - Integer::of(1), ones = Integer::power_of_two(256) - Integer::of(1);
+  std::vector<Item> items = {valid};
+  const auto vary = [&items](Item item, const std::string& what, uint8_t expected) {
+    item.what = what, item.expected = expected;
+    items.push_back(item);
+    return item;
+  };
+  std::vector<std::function<void(Item&)>> bad_ranges = {
+      [&](Item& item) { item.r = zero; },       [&](Item& item) { item.s = zero; },
+      [&](Item& item) { item.r = n; },          [&](Item& item) { item.s = n; },
+      [&](Item& item) { item.r = ones; },       [&](Item& item) { item.s = ones; },
+      [&](Item& item) { item.r = n - item.s; }, [&](Item& item) { item.r = item.s = zero; }};
+  for (const auto& spoil : bad_ranges) {
+    Item item = valid;
+    spoil(item);
+    vary(item, "range", ACCEL_BAD_RANGE);
+    vary(damaged(item), "range and equation", ACCEL_BAD_RANGE);
+    item.key.y = kFieldRing.add(item.key.y, Integer::of(1));
+    vary(item, "key and range", ACCEL_BAD_KEY);
+  }
+  Item edge = valid;
+  edge.r = last;
+  vary(edge, "r = n - 1 is in range", ACCEL_BAD_SIGNATURE);
+  edge = valid;
+  edge.s = last;
+  vary(edge, "s = n - 1 is in range", ACCEL_BAD_SIGNATURE);
+
+  const Coordinates small = point_from(Integer::of(1));
+  const std::vector<Coordinates> bad_keys = {{zero, zero},
+                                             {ones, ones},
+                                             {key.point.y, key.point.x},
+                                             {kOracleP, key.point.y},
+                                             {small.x + kOracleP, small.y},  // a point, were x reduced
+                                             {zero, Integer::of(1)}};
+  for (const Coordinates& bad : bad_keys) {
+    Item item = valid;
+    item.key = bad;
+    vary(item, "key", ACCEL_BAD_KEY);
+    vary(damaged(item), "key and equation", ACCEL_BAD_KEY);
+  }
+  expect_among_neighbours(items);
+}
+
+// Chunks, their tails, and the same item many times over (a replayed transaction).
+TEST_P(Sm2Adversary, EveryBatchSizeAndReplays) {
+  Dense dense(8);
+  std::vector<Item> items;
+  for (int i = 0; i < 3; ++i) {
+    items.push_back(make_item("valid", Key(dense.below(n)), dense.below(n), dense.below(n)));
+    items.push_back(damaged(items.back()));
+  }
+  for (size_t count : {0, 1, 2, 3, 5, 63, 64, 65, 127, 128, 129, 255, 257}) {
+    Batch mixed, same;
+    for (size_t i = 0; i < count; ++i) {
+      mixed.add(items[i % items.size()]);
+      same.add(items[0]);
+    }
+    expect_unknown(mixed);
+    expect_known(mixed);
+    expect_unknown(same);
+    expect_known(same);
+  }
+}
+
+// Signing: a nonce that makes the windows of [k]G meet is computed all the same; one that gives no signature is told.
+TEST_P(Sm2Adversary, NoncesThatAreExceptional) {
+  Dense dense(9);
+  const Key key(dense.below(n - Integer::of(1)));
+  SignKey sign_key;
+  ASSERT_TRUE(kernel().derive_sign_key(&sign_key, key.d.bytes().data()));
+  std::vector<Integer> ks = splitting_scalars(6);
+  EXPECT_GE(ks.size(), 40u);
+  for (uint64_t i = 1; i < 20; ++i) ks.insert(ks.end(), {Integer::of(i), n - Integer::of(i)});
+  const size_t usual = ks.size();
+  Bytes nonces, digests, signatures((usual + 3) * 64), status(usual + 3, 0xee);
+  const auto append = [](Bytes& to, const Bytes& from) { to.insert(to.end(), from.begin(), from.end()); };
+  const auto add = [&](const Integer& high, const Integer& low, const Integer& e) {
+    append(nonces, join(high, low));
+    append(digests, e.bytes());
+  };
+  std::vector<Integer> es;
+  for (const Integer& k : ks) {
+    es.push_back(dense.below_2_256());
+    add({}, k, es.back());
+  }
+  // r = 0; r + k = n; and a wide nonce, high 2^256 + low = 0 mod n, which becomes k = 1.
+  const Integer k = dense.below(n), x = n_ring.reduce(multiply_generator(k)->x);
+  add({}, k, n_ring.neg(x));
+  add({}, k, n_ring.sub(n - k, x));
+  add({}, n, Integer::of(5));
+  ks.push_back(k);
+  const std::vector<const SignKey*> keys(usual + 3, &sign_key);
+  kernel().sign(status.data(), signatures.data(), keys.data(), {nonces.data(), 64}, {digests.data(), 32}, usual + 3);
+
+  const auto expect_signature = [&](size_t i, const Integer& nonce, const Integer& e) {
+    const Integer r = n_ring.add(n_ring.reduce(e), n_ring.reduce(multiply_generator(nonce)->x));
+    const Integer s =
+        n_ring.mul(n_ring.inverse(n_ring.add(key.d, Integer::of(1))), n_ring.sub(nonce, n_ring.mul(r, key.d)));
+    EXPECT_EQ(int{status[i]}, int{ACCEL_OK}) << i;
+    EXPECT_EQ(Bytes(signatures.begin() + 64 * i, signatures.begin() + 64 * (i + 1)), join(r, s)) << i;
+  };
+  for (size_t i = 0; i < usual; ++i) expect_signature(i, ks[i], es[i]);
+  for (size_t i = usual; i < usual + 2; ++i) {
+    EXPECT_EQ(int{status[i]}, int{ACCEL_NOT_CHECKED}) << i;
+    EXPECT_EQ(Bytes(signatures.begin() + 64 * i, signatures.begin() + 64 * (i + 1)), Bytes(64)) << i;
+  }
+  expect_signature(usual + 2, Integer::of(1), Integer::of(5));
+}
+
+TEST_P(Sm2Adversary, PrivateKeysAtTheEdges) {
+  SignKey sign_key;
+  const Integer one = Integer::of(1), two = Integer::of(2);
+  for (const Integer& d : {Integer{}, n - one, n, n + one, Integer::power_of_two(256) - one}) {
+    EXPECT_FALSE(kernel().derive_sign_key(&sign_key, d.bytes().data()));
+  }
+  std::vector<Integer> valid = splitting_scalars(6);
+  valid.insert(valid.end(), {one, two, n - two, n - Integer::of(3)});
+  for (const Integer& d : valid) {
+    if (!(d < n - one)) continue;
+    ASSERT_TRUE(kernel().derive_sign_key(&sign_key, d.bytes().data()));
+    EXPECT_EQ(Bytes(sign_key.d, sign_key.d + 32), d.bytes());
+    EXPECT_EQ(Bytes(sign_key.inverse, sign_key.inverse + 32), n_ring.inverse(d + one).bytes());
+    Bytes key(64);
+    kernel().public_key(key.data(), d.bytes().data());
+    const Point point = multiply_generator(d);
+    EXPECT_EQ(key, join(point->x, point->y));
+  }
+}
+
+TEST_P(Sm2Adversary, PointsWithAndWithoutARoot) {
+  Dense dense(10);
+  Bytes out(64);
+  for (int i = 0; i < 10; ++i) {
+    const Coordinates point = point_from(dense.below(kOracleP));
+    const bool odd = point.y.bit(0);
+    ASSERT_TRUE(kernel().decompress(out.data(), point.x.bytes().data(), odd));
+    EXPECT_EQ(out, join(point.x, point.y));
+    EXPECT_TRUE(kernel().on_curve(out.data()));
+    ASSERT_TRUE(kernel().decompress(out.data(), point.x.bytes().data(), !odd));
+    EXPECT_EQ(out, join(point.x, kFieldRing.neg(point.y)));
+  }
+  size_t without = 0;
+  for (uint64_t x = 0; x < 40; ++x) {
+    const bool has = point_from(Integer::of(x)).x == Integer::of(x);
+    EXPECT_EQ(kernel().decompress(out.data(), Integer::of(x).bytes().data(), false), has) << x;
+    without += !has;
+  }
+  EXPECT_GT(without, 5u);
+  EXPECT_FALSE(kernel().decompress(out.data(), (kOracleP + Integer::of(1)).bytes().data(), false));
+}
+
+}  // namespace
+}  // namespace accel::sm2::testing
