@@ -17,6 +17,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 all is valid, 1 some item is not, 2 the job could not run.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -18,10 +18,15 @@ import accel
 from accel import sm2, sm3
 from accel.demo.crosscheck import Row
 from accel.demo.openssl import Libcrypto, OpenSSLMissingError, PublicKey, signature_to_der
+from accel.errors import AccelError
 
 ROUNDS = 3
 _UNKNOWN_BATCH, _KNOWN_BATCH, _HASH_BATCH = 2_048, 8_192, 65_536
 _HASH_SIZES = (64, 256)
+
+
+class WrongVerdictError(AccelError):
+    """A valid transaction was refused while it was used for measuring."""
 
 
 @dataclass
@@ -74,7 +79,6 @@ def measure(library: Libcrypto, rows: list[Row], seconds: float, progress: Calla
     """
     contests = [*_verify_contests(library, rows), *(_hash_contest(size) for size in _HASH_SIZES)]
     steps, done = len(contests) * (ROUNDS + 1), 0
-    threads = accel.num_threads()
     with _one_core():
         for _ in range(ROUNDS):
             for contest in contests:
@@ -82,7 +86,6 @@ def measure(library: Libcrypto, rows: list[Row], seconds: float, progress: Calla
                 contest.accel_rates.append(_items_per_second(contest.accel, seconds))
                 done += 1
                 progress(done, steps)
-    accel.set_num_threads(threads)
     rates = []
     for contest in contests:
         on_all = _items_per_second(contest.accel, seconds)
@@ -96,17 +99,15 @@ def measure(library: Libcrypto, rows: list[Row], seconds: float, progress: Calla
 
 @contextlib.contextmanager
 def _one_core() -> Iterator[None]:
-    """This thread on one core, accel on this thread alone; child processes inherit the core.
-
-    The number of threads stays 1 afterwards, so that no thread of the pool starts while the core is the only one.
-    """
-    cores = os.sched_getaffinity(0)
+    """This thread on one core, accel on this thread alone; child processes inherit the core."""
+    cores, threads = os.sched_getaffinity(0), accel.num_threads()
     accel.set_num_threads(1)
     os.sched_setaffinity(0, {max(cores)})
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(0, cores)  # first: threads of the pool inherit what their maker may use
+        accel.set_num_threads(threads)
 
 
 def _items_per_second(work: Callable[[], int], seconds: float) -> float:
@@ -132,7 +133,7 @@ def _verify_contests(library: Libcrypto, rows: list[Row]) -> Iterator[_Contest]:
 
     def verified(statuses: np.ndarray) -> int:
         if not (statuses == sm2.OK).all():
-            raise AssertionError("a valid transaction was refused while rates were measured")
+            raise WrongVerdictError("accel refused a valid transaction while rates were measured")
         return len(statuses)
 
     keys, signatures, messages = prepared(_UNKNOWN_BATCH)
@@ -171,7 +172,7 @@ def _openssl_verify_rate(library: Libcrypto, rows: list[Row], seconds: float) ->
         while (elapsed := time.perf_counter() - started) < seconds or not items:
             key, der, message = work[items % len(work)]
             if not key.verify(der, message):
-                raise AssertionError("OpenSSL refused a valid transaction while rates were measured")
+                raise WrongVerdictError("OpenSSL refused a valid transaction while rates were measured")
             items += 1
         return items / elapsed
     finally:
