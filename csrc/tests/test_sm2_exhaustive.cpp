@@ -201,7 +201,7 @@ TYPED_TEST_P(Sm2Exhaustive, ClaimsOfKnownKeys) {
   const std::unique_ptr<Affine[]> table(new Affine[Table::kWindows * Table::kEntries]);
   const Affine* const pointers[Known::kChunk] = {table.get()};
   std::vector<const Affine*> tables(Known::kChunk, pointers[0]);
-  for (uint64_t key = 2; key<this->kOrderValue; key += this->kOrderValue> 100 ? 200 : 1) {
+  for (uint64_t key = 2; key < this->kOrderValue; key += this->kOrderValue > 100 ? 200 : 1) {
     Table::template build_var<F>(table.get(), this->multiples().elements[key]);
     std::vector<Claim> claims;
     std::vector<bool> expected;
@@ -227,7 +227,7 @@ TYPED_TEST_P(Sm2Exhaustive, ClaimsOfUnknownKeys) {
   using F = typename TypeParam::Field;
   using Group = SmallGroup<TypeParam::kIndex>;
   using Unknown = UnknownKeys<F, Group, kGeneratorWidth>;
-  for (uint64_t key = 1; key<this->kOrderValue; key += this->kOrderValue> 100 ? 90 : 1) {
+  for (uint64_t key = 1; key < this->kOrderValue; key += this->kOrderValue > 100 ? 90 : 1) {
     const std::vector<Affine> keys(Unknown::kChunk, this->multiples().elements[key]);
     std::vector<Claim> claims;
     std::vector<bool> expected;
