@@ -67,8 +67,8 @@ def case(key: Pair, signature: Pair, e: int, status: int, aim: str) -> Case:
 def craft(key: Pair, s: int, t: int, aim: str) -> list[Case]:
     """The valid signature with these s and t, and the same over another digest, which is not.
 
-    Where [s]G + [t]P is infinity no digest is right: then e = r, which would be valid if infinity had x = 0, and
-    e = r - 1, which would be if it had x = 1 (its usual Jacobian coordinates are (1, 1, 0)).
+    Where [s]G + [t]P is infinity no digest is right. Those that a careless sum would take: infinity with x = 0; with
+    x = 1 (its usual Jacobian coordinates are (1, 1, 0)); one operand left out; opposite points taken for equal ones.
     """
     s, t = s % N, t % N
     r = (t - s) % N
@@ -76,7 +76,11 @@ def craft(key: Pair, s: int, t: int, aim: str) -> list[Case]:
         raise ValueError(f"{aim}: not a signature: r = {r:#x}, s = {s:#x}, t = {t:#x}")
     point = openssl.multiply_add(s, t, key)
     if point is None:
-        return [case(key, (r, s), (r - x) % N, BAD_SIGNATURE, f"{aim}: infinity, x = {x}") for x in (0, 1)]
+        abscissas = {"0": 0, "1": 1, "x([s]G)": base(s)[0], "x([2s]G)": base(2 * s)[0]}
+        return [
+            case(key, (r, s), (r - x) % N, BAD_SIGNATURE, f"{aim}: infinity, x taken for {name}")
+            for name, x in abscissas.items()
+        ]
     e = (r - point[0]) % N
     return [
         case(key, (r, s), e, OK, aim),
@@ -281,6 +285,14 @@ def digests() -> list[Case]:
             cases.append(case(key, signature, e + N, OK, f"e = {e:#x}, given as e + n"))
         if e >= N:
             cases.append(case(key, signature, e - N, OK, f"e = {e:#x}, given as e - n"))
+    for r in range(1, 8):
+        # A small r and a digest above n: r - e is below -n, so a single correction by n would not do.
+        x = (r - (LIMIT - 1)) % N
+        y = sm2.solve_y(CURVE, x, odd=True)
+        if y is not None:
+            s = generator.randrange(1, N - r)
+            (reduced,) = craft_point((x, y), s, s + r, None, f"r = {r}, e = 2^256 - 1, given as e mod n")
+            cases += [reduced, replace(reduced, digest=sm2.to_bytes(LIMIT - 1), aim=f"r = {r}, e = 2^256 - 1")]
     for s, t in ((5, 7), (generator.randrange(1, N), generator.randrange(1, N))):
         y = sm2.solve_y(CURVE, 0, odd=False)
         assert y is not None
