@@ -12,7 +12,7 @@ constexpr size_t kRounds = 64;
 
 constexpr uint32_t rotl(uint32_t x, unsigned n) { return std::rotl(x, static_cast<int>(n)); }
 constexpr uint32_t p0(uint32_t x) { return x ^ rotl(x, 9) ^ rotl(x, 17); }
-constexpr uint32_t p1(uint32_t x) { return x ^ rotl(x, 15) ^ rotl(x, 23); }
+constexpr uint32_t p1(uint32_t x) { return x ^ rotl(x ^ rotl(x, 8), 15); }
 
 // GB/T 32905, 5.3.2: W_j for j >= 16 from the words before it.
 constexpr uint32_t expand(uint32_t w16, uint32_t w9, uint32_t w3, uint32_t w13, uint32_t w6) {
@@ -40,15 +40,20 @@ template <unsigned j>
                                          uint32_t g, uint32_t& h, uint32_t w, uint32_t ww) {
   constexpr uint32_t t = rotl(j < 16 ? 0x79cc4519u : 0x7a879d8au, j % 32);
   const uint32_t a12 = rotl(a, 12);
-  const uint32_t ss1 = rotl(a12 + e + t, 7);
+  const uint32_t ss1 = rotl((a12 + t) + e, 7);
   const uint32_t ss2 = ss1 ^ a12;
+  d += ww;
+  h += w;
   if constexpr (j < 16) {
-    d += (a ^ b ^ c) + ww + ss2;
-    h += (e ^ f ^ g) + w + ss1;
+    d += a ^ b ^ c;
+    h += e ^ f ^ g;
   } else {
-    d += (a & b) + (c & (a ^ b)) + ww + ss2;
-    h += (e & f) + (~e & g) + w + ss1;
+    d += b & c;
+    d += a & (b ^ c);
+    h += g ^ (e & (f ^ g));
   }
+  d += ss2;
+  h += ss1;
   h = p0(h);
   b = rotl(b, 9);
   f = rotl(f, 19);
@@ -56,27 +61,32 @@ template <unsigned j>
 
 // Four rounds; after them the registers are back at their names.
 template <unsigned j>
-[[gnu::always_inline]] inline void rounds4(uint32_t v[8], const uint32_t w[4], const uint32_t ww[4]) {
-  round<j>(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], w[0], ww[0]);
-  round<j + 1>(v[3], v[0], v[1], v[2], v[7], v[4], v[5], v[6], w[1], ww[1]);
-  round<j + 2>(v[2], v[3], v[0], v[1], v[6], v[7], v[4], v[5], w[2], ww[2]);
-  round<j + 3>(v[1], v[2], v[3], v[0], v[5], v[6], v[7], v[4], w[3], ww[3]);
+[[gnu::always_inline]] inline void rounds4(uint32_t v[8], uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3,
+                                           uint32_t ww0, uint32_t ww1, uint32_t ww2, uint32_t ww3) {
+  round<j>(v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], w0, ww0);
+  round<j + 1>(v[3], v[0], v[1], v[2], v[7], v[4], v[5], v[6], w1, ww1);
+  round<j + 2>(v[2], v[3], v[0], v[1], v[6], v[7], v[4], v[5], w2, ww2);
+  round<j + 3>(v[1], v[2], v[3], v[0], v[5], v[6], v[7], v[4], w3, ww3);
+}
+
+template <unsigned k>
+[[gnu::always_inline]] inline uint32_t next_word(uint32_t w[16]) {
+  if constexpr (k >= 16) {
+    w[k % 16] = expand(w[k % 16], w[(k - 9) % 16], w[(k - 3) % 16], w[(k - 13) % 16], w[(k - 6) % 16]);
+  }
+  return w[k % 16];
 }
 
 // Rounds j .. j+3 with the schedule made as it is used: w holds W_{j-12} .. W_{j+3} in a ring, W_i at w[i % 16], and
 // gets W_{j+4} .. W_{j+7}.
 template <unsigned j>
 [[gnu::always_inline]] inline void rounds4_expanding(uint32_t v[8], uint32_t w[16]) {
-  uint32_t now[4], ww[4];
-  for (unsigned i = 0; i < 4; i++) {
-    const unsigned k = j + 4 + i;
-    now[i] = w[(j + i) % 16];
-    if (k >= 16) {
-      w[k % 16] = expand(w[k % 16], w[(k - 9) % 16], w[(k - 3) % 16], w[(k - 13) % 16], w[(k - 6) % 16]);
-    }
-    ww[i] = now[i] ^ w[k % 16];
-  }
-  rounds4<j>(v, now, ww);
+  const uint32_t w0 = w[j % 16], w1 = w[(j + 1) % 16], w2 = w[(j + 2) % 16], w3 = w[(j + 3) % 16];
+  const uint32_t ww0 = w0 ^ next_word<j + 4>(w);
+  const uint32_t ww1 = w1 ^ next_word<j + 5>(w);
+  const uint32_t ww2 = w2 ^ next_word<j + 6>(w);
+  const uint32_t ww3 = w3 ^ next_word<j + 7>(w);
+  rounds4<j>(v, w0, w1, w2, w3, ww0, ww1, ww2, ww3);
 }
 
 template <unsigned... quarter>
@@ -116,7 +126,10 @@ void expand_padding(PaddingSchedule* schedule, uint64_t total) {
 template <unsigned... quarter>
 [[gnu::always_inline]] inline void all_rounds(std::integer_sequence<unsigned, quarter...>, uint32_t v[8],
                                               const PaddingSchedule& schedule) {
-  (rounds4<4 * quarter>(v, schedule.w + 4 * quarter, schedule.ww + 4 * quarter), ...);
+  (rounds4<4 * quarter>(v, schedule.w[4 * quarter], schedule.w[4 * quarter + 1], schedule.w[4 * quarter + 2],
+                        schedule.w[4 * quarter + 3], schedule.ww[4 * quarter], schedule.ww[4 * quarter + 1],
+                        schedule.ww[4 * quarter + 2], schedule.ww[4 * quarter + 3]),
+   ...);
 }
 
 void compress_padding(uint32_t state[8], const PaddingSchedule& schedule) {

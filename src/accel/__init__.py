@@ -134,8 +134,9 @@ def set_num_threads(threads: int) -> None:
         TypeError: `threads` is no integer.
         ArgumentError: `threads` is outside 1 to 1,024.
     """
-    if not isinstance(threads, int) or isinstance(threads, bool):
-        raise TypeError(f"threads: expected an integer from 1 to 1024, got {type(threads).__name__}")
-    if not 1 <= threads <= 1024:  # noqa: PLR2004
+    given: object = threads
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise TypeError(f"threads: expected an integer from 1 to 1024, got {type(given).__name__}")
+    if not 1 <= threads <= 1024:
         raise ArgumentError(f"threads: expected an integer from 1 to 1024, got {threads}")
     _native.set_num_threads(threads)

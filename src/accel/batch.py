@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from typing_extensions import Buffer
 
-__all__ = ["ByteArray", "Messages", "Ragged", "Rows", "as_messages", "as_output", "as_rows"]
+__all__ = ["ByteArray", "BytesLike", "Messages", "Ragged", "Rows", "as_messages", "as_output", "as_rows"]
 
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
+# Under Python 3.11 the type checkers do not know that arrays are buffers.
+BytesLike: TypeAlias = Union["Buffer", ByteArray]
 
 
 def _describe(value: object) -> str:
@@ -39,11 +41,9 @@ def _describe(value: object) -> str:
     return type(value).__name__
 
 
-def _byte_array(value: Buffer, name: str) -> ByteArray:
+def _byte_array(value: BytesLike, name: str) -> ByteArray:
     """View a bytes-like object as a contiguous uint8 array of one dimension."""
     if not isinstance(value, np.ndarray):
-        if isinstance(value, str):
-            raise TypeError(f"{name}: expected a bytes-like object, got str")
         try:
             view = memoryview(value)
         except TypeError:
@@ -59,6 +59,15 @@ def _byte_array(value: Buffer, name: str) -> ByteArray:
     if value.ndim != 1 or not value.flags.c_contiguous:
         raise ArgumentError(f"{name}: expected a C-contiguous uint8 array of shape (size,), got {_describe(value)}")
     return value
+
+
+def _check_offsets(offsets: object) -> npt.NDArray[Any]:
+    wanted = "int32 or int64 array of shape (N + 1,)"
+    if not isinstance(offsets, np.ndarray) or offsets.dtype not in (np.int32, np.int64):
+        raise TypeError(f"offsets: expected an {wanted}, got {_describe(offsets)}")
+    if offsets.ndim != 1 or offsets.shape[0] < 1 or not offsets.flags.c_contiguous:
+        raise ArgumentError(f"offsets: expected a C-contiguous {wanted}, got {_describe(offsets)}")
+    return offsets
 
 
 class Ragged:
@@ -81,18 +90,12 @@ class Ragged:
     buffer: ByteArray
     offsets: npt.NDArray[np.int32] | npt.NDArray[np.int64]
 
-    def __init__(self, buffer: Buffer, offsets: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> None:
+    def __init__(self, buffer: BytesLike, offsets: npt.NDArray[np.int32] | npt.NDArray[np.int64]) -> None:
         self.buffer = _byte_array(buffer, "buffer")
-        if not isinstance(offsets, np.ndarray) or offsets.dtype not in (np.int32, np.int64):
-            raise TypeError(f"offsets: expected an int32 or int64 array of shape (N + 1,), got {_describe(offsets)}")
-        if offsets.ndim != 1 or offsets.shape[0] < 1 or not offsets.flags.c_contiguous:
-            raise ArgumentError(
-                f"offsets: expected a C-contiguous int32 or int64 array of shape (N + 1,), got {_describe(offsets)}"
-            )
-        self.offsets = offsets
+        self.offsets = _check_offsets(offsets)
 
     @classmethod
-    def from_list(cls, items: Iterable[Buffer]) -> Ragged:
+    def from_list(cls, items: Iterable[BytesLike]) -> Ragged:
         """Copy bytes-like objects into one buffer, with int64 offsets.
 
         Raises:
@@ -143,8 +146,8 @@ class Ragged:
         return f"Ragged({len(self)} messages in {self.buffer.size} bytes)"
 
 
-Messages: TypeAlias = Union[ByteArray, Sequence["Buffer"], Ragged, "pa.Array[Any]", "pa.ChunkedArray[Any]"]
-Rows: TypeAlias = Union[ByteArray, Sequence["Buffer"], "pa.Array[Any]", "pa.ChunkedArray[Any]"]
+Messages: TypeAlias = Union[ByteArray, Sequence[BytesLike], Ragged, "pa.Array[Any]", "pa.ChunkedArray[Any]"]
+Rows: TypeAlias = Union[ByteArray, Sequence[BytesLike], "pa.Array[Any]", "pa.ChunkedArray[Any]"]
 
 _MESSAGES_WANTED = "an (N, L) uint8 array, a list of bytes-like objects, a Ragged or a pyarrow binary array"
 
@@ -153,7 +156,7 @@ def _check_rows(array: npt.NDArray[Any], width: int | None, name: str) -> None:
     wanted = f"uint8 array of shape (N, {'L' if width is None else width})"
     if array.dtype != np.uint8:
         raise TypeError(f"{name}: expected a C-contiguous {wanted}, got {_describe(array)}")
-    if array.ndim != 2 or (width is not None and array.shape[1] != width):  # noqa: PLR2004
+    if array.ndim != 2 or (width is not None and array.shape[1] != width):
         raise ArgumentError(f"{name}: expected a C-contiguous {wanted}, got {_describe(array)}")
     row_stride, byte_stride = array.strides
     if array.size and ((array.shape[1] > 1 and byte_stride != 1) or (array.shape[0] > 1 and row_stride < 0)):
@@ -182,9 +185,9 @@ def as_messages(value: Messages | _native.Messages, name: str = "messages") -> _
         return _native.Messages.from_ragged(value.buffer, value.offsets, name)
     if isinstance(value, _native.Messages):
         return value
-    arrow = _arrow_chunks(value, name)
-    if arrow is not None:
-        return _arrow_messages(arrow, name)
+    chunks = _arrow_chunks(value, name)
+    if chunks is not None:
+        return _arrow_messages(chunks, name)
     raise TypeError(f"{name}: expected {_MESSAGES_WANTED}, got {_describe(value)}")
 
 
@@ -210,14 +213,9 @@ def as_rows(value: Rows, width: int, name: str) -> ByteArray:
             if view.size != width:
                 raise ArgumentError(f"{name}[{i}]: expected {width} bytes, got {view.size}")
         return np.concatenate(views).reshape(-1, width) if views else np.empty((0, width), np.uint8)
-    arrow = _arrow_chunks(value, name)
-    if arrow is not None:
-        if any(chunk.type.bit_width != 8 * width for chunk in arrow if _is_fixed(chunk)) or not all(
-            map(_is_fixed, arrow)
-        ):
-            raise TypeError(f"{name}: expected fixed_size_binary[{width}], got {value.type}")
-        rows = [_arrow_rows(chunk) for chunk in arrow]
-        return rows[0] if len(rows) == 1 else np.concatenate([np.empty((0, width), np.uint8), *rows])
+    chunks = _arrow_chunks(value, name)
+    if chunks is not None:
+        return _arrow_fixed(value, chunks, width, name)
     raise TypeError(
         f"{name}: expected a C-contiguous uint8 array of shape (N, {width}) or a list of {width}-byte strings, "
         f"got {_describe(value)}"
@@ -225,7 +223,7 @@ def as_rows(value: Rows, width: int, name: str) -> ByteArray:
 
 
 def as_output(
-    out: ByteArray | None, shape: tuple[int, ...], name: str, *inputs: _native.Messages | npt.NDArray[Any]
+    out: object, shape: tuple[int, ...], name: str, *inputs: _native.Messages | npt.NDArray[Any]
 ) -> ByteArray:
     """Check an ``out=`` argument, or make a new array when it is None.
 
@@ -280,7 +278,7 @@ def _arrow_chunks(value: Any, name: str) -> list[pa.Array[Any]] | None:
 
 
 def _arrow_rows(chunk: pa.Array[Any]) -> ByteArray:
-    width = chunk.type.bit_width // 8
+    width = chunk.type.byte_width
     data = chunk.buffers()[1]
     if width == 0 or len(chunk) == 0:
         return np.empty((len(chunk), width), np.uint8)
@@ -288,8 +286,15 @@ def _arrow_rows(chunk: pa.Array[Any]) -> ByteArray:
     return np.frombuffer(data, np.uint8)[begin : begin + len(chunk) * width].reshape(-1, width)
 
 
+def _arrow_fixed(value: Any, chunks: list[pa.Array[Any]], width: int, name: str) -> ByteArray:
+    if not _is_fixed(value) or value.type.byte_width != width:
+        raise TypeError(f"{name}: expected an Arrow array of fixed_size_binary[{width}], got {value.type}")
+    rows = [_arrow_rows(chunk) for chunk in chunks]
+    return rows[0] if len(rows) == 1 else np.concatenate([np.empty((0, width), np.uint8), *rows])
+
+
 def _arrow_ragged(chunk: pa.Array[Any]) -> Ragged:
-    dtype = np.int32 if sys.modules["pyarrow"].types.is_binary(chunk.type) else np.int64
+    dtype: type[np.signedinteger[Any]] = np.int32 if sys.modules["pyarrow"].types.is_binary(chunk.type) else np.int64
     _, offsets, data = chunk.buffers()
     if len(chunk) == 0:  # Arrow may leave out the buffers of an empty array
         return Ragged(np.empty(0, np.uint8), np.zeros(1, dtype))

@@ -8,13 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import BinaryIO
 
 from accel import _native
-from accel.batch import ByteArray, Messages, as_messages, as_output
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from accel.batch import ByteArray, BytesLike, Messages, as_messages, as_output
 
 __all__ = [
     "SM3",
@@ -46,7 +44,7 @@ class SM3:
     digest_size = digest_size
     block_size = block_size
 
-    def __init__(self, data: Buffer = b"", *, usedforsecurity: bool = True) -> None:
+    def __init__(self, data: BytesLike = b"", *, usedforsecurity: bool = True) -> None:
         """Start with `data`; `usedforsecurity` is taken for hashlib's sake and changes nothing.
 
         Raises:
@@ -56,7 +54,7 @@ class SM3:
         self._state = _native.Sm3()
         self._state.update(data)
 
-    def update(self, data: Buffer, /) -> None:
+    def update(self, data: BytesLike, /) -> None:
         """Go on with `data`.
 
         Raises:
@@ -83,7 +81,7 @@ class SM3:
         return f"<sm3 accel.sm3.SM3 object @ {id(self):#x}>"
 
 
-def new(data: Buffer = b"", *, usedforsecurity: bool = True) -> SM3:
+def new(data: BytesLike = b"", *, usedforsecurity: bool = True) -> SM3:
     """Return a new SM3 object that has taken `data`, like ``hashlib.sha256(data)``.
 
     Raises:
@@ -92,7 +90,7 @@ def new(data: Buffer = b"", *, usedforsecurity: bool = True) -> SM3:
     return SM3(data, usedforsecurity=usedforsecurity)
 
 
-def digest(data: Buffer) -> bytes:
+def digest(data: BytesLike) -> bytes:
     """Return the 32-byte digest of one bytes-like object.
 
     Raises:
@@ -121,12 +119,12 @@ def hash_many(messages: Messages, out: ByteArray | None = None) -> ByteArray:
     return digests
 
 
-def hmac_new(key: Buffer, msg: Buffer | None = None) -> hmac.HMAC:
+def hmac_new(key: BytesLike, msg: BytesLike | None = None) -> hmac.HMAC:
     """Return an HMAC-SM3 object (RFC 2104) of the standard library, with update, copy, digest and hexdigest."""
-    return hmac.new(bytes(key), msg, digestmod=new)  # type: ignore[arg-type]
+    return hmac.new(bytes(key), msg, digestmod=new)  # type: ignore[arg-type, unused-ignore]
 
 
-def hmac_digest(key: Buffer, msg: Buffer) -> bytes:
+def hmac_digest(key: BytesLike, msg: BytesLike) -> bytes:
     """Return the 32-byte HMAC-SM3 (RFC 2104) of `msg`."""
     return hmac_new(key, msg).digest()
 
@@ -143,6 +141,6 @@ def file_digest(file: str | os.PathLike[str] | BinaryIO, /) -> SM3:
         ValueError: The file object is not in binary mode.
     """
     if isinstance(file, str | os.PathLike):
-        with open(file, "rb", buffering=0) as opened:
+        with Path(file).open("rb", buffering=0) as opened:
             return file_digest(opened)
     return hashlib.file_digest(file, new)  # type: ignore[arg-type, return-value]
