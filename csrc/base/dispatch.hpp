@@ -90,6 +90,7 @@ class Family final : public FamilyBase {
     if (slot == nullptr) slot = &slots_[active_index()];
     return *static_cast<const Kernel*>(slot->kernel);
   }
+  const Kernel* kernel(size_t index) const { return static_cast<const Kernel*>(slots_[index].kernel); }
   // Adds to the count of items that `kernel` has computed for the op of index `op`.
   void count(size_t op, const Kernel& kernel, uint64_t items) { add_items(op, &kernel, items); }
 

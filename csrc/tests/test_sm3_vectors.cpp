@@ -42,16 +42,10 @@ const std::vector<Vector>& vectors() {
   return all;
 }
 
-std::vector<const Kernel*> kernels() {
-  std::vector<const Kernel*> all;
-  for (const Kernel* kernel : {&kPortable}) {
-    if (kernel->supported(cpu_features())) all.push_back(kernel);
-  }
-  return all;
-}
-
 TEST(Sm3Vectors, EveryKernel) {
-  for (const Kernel* kernel : kernels()) {
+  for (size_t k = 0; k < family().kernel_count(); k++) {
+    if (!family().supported(k)) continue;
+    const Kernel* kernel = family().kernel(k);
     for (const Vector& vector : vectors()) {
       SCOPED_TRACE(std::string(kernel->name) + ": " + vector.source);
       uint8_t digest[kDigestSize];
