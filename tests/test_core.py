@@ -1,0 +1,83 @@
+"""The package itself: versions, errors, self-tests, what the C library says of itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+import accel
+from accel import _native
+
+STATUS_NAMES = {0: "NOT_CHECKED", 1: "OK", 2: "BAD_SIGNATURE", 3: "BAD_KEY", 4: "BAD_RANGE", 23: "INTERNAL", 99: "UNKNOWN"}
+
+
+def run_python(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+
+
+def test_version():
+    assert accel.__version__ == metadata.version("chainaccel")
+    assert _native.abi_version() == 1
+
+
+@pytest.mark.parametrize(("status", "name"), STATUS_NAMES.items())
+def test_status_names(status, name):
+    assert _native.status_name(status) == name
+
+
+def test_errors_are_what_callers_catch():
+    assert issubclass(accel.ArgumentError, accel.AccelError)
+    assert issubclass(accel.ArgumentError, ValueError)
+    assert issubclass(accel.KernelError, ValueError)
+    assert issubclass(accel.DeviceError, RuntimeError)
+    assert issubclass(accel.SelfTestError, RuntimeError)
+    assert issubclass(accel.InvalidSignature, accel.AccelError)
+    assert accel.BadKeyError("bad", 3).index == 3
+    assert accel.BadKeyError("bad").index is None
+
+
+def test_selftest_passes():
+    accel.selftest()
+
+
+def test_importing_starts_no_thread():
+    result = run_python("import os, accel; print(len(os.listdir('/proc/self/task')))")
+    assert result.stdout.strip() == "1", result.stderr
+
+
+def test_small_batches_start_no_thread():
+    code = """
+import os, accel
+for count in (1, 8, 100):
+    accel.sm3.hash_many([b"x" * 64] * count)
+print(len(os.listdir('/proc/self/task')))
+"""
+    assert run_python(code, ACCEL_NUM_THREADS="2").stdout.strip() == "1"
+
+
+@pytest.mark.parametrize("device", ["cpu", ""])
+def test_device_cpu(device):
+    result = run_python("import accel; print(accel.sm3.hash_many([b'abc'])[0].tobytes().hex())", ACCEL_DEVICE=device)
+    assert result.stdout.startswith("66c7f0f4"), result.stderr
+
+
+def test_unknown_device():
+    code = """
+import accel
+for again in range(2):
+    try:
+        accel.sm3.hash_many([b"abc"])
+    except accel.DeviceError as error:
+        print(error)
+"""
+    line = 'ACCEL_DEVICE: expected one of cpu, got "gpu7"\n'
+    assert run_python(code, ACCEL_DEVICE="gpu7").stdout == line * 2
+
+
+def test_package_does_not_import_pyarrow():
+    assert run_python("import sys, accel; print('pyarrow' in sys.modules)").stdout.strip() == "False"

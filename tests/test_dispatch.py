@@ -1,0 +1,114 @@
+"""The choice of kernels: ACCEL_KERNEL, set_kernels, ACCEL_CPU_MASK, and the proof that the forced kernel ran."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import accel
+
+REPORT = """
+import accel
+try:
+    before = accel.kernel_items("sm3.hash", accel.active_kernel("sm3.hash"))
+    assert accel.sm3.hash_many([b"abc"] * 1000)[999].tobytes().hex().startswith("66c7f0f4")
+    name = accel.active_kernel("sm3.hash")
+    print(name, accel.kernel_items("sm3.hash", name) - before, ",".join(accel.available_kernels("sm3.hash")))
+except accel.AccelError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def report(**variables: str) -> str:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("ACCEL_")}
+    result = subprocess.run(
+        [sys.executable, "-c", REPORT], env={**environment, **variables}, capture_output=True, text=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def restored():
+    yield
+    accel.set_kernels(os.environ.get("ACCEL_KERNEL"))
+
+
+@pytest.mark.parametrize("kernel", accel.available_kernels("sm3.hash"))
+def test_forced_by_the_environment(kernel):
+    assert report(ACCEL_KERNEL=f"sm3={kernel}").startswith(f"{kernel} 1000 ")
+
+
+def test_portable_is_everywhere():
+    assert report(ACCEL_KERNEL="portable").startswith("portable 1000 ")
+    assert accel.available_kernels("sm3.hash")[-1] == "portable"
+
+
+@pytest.mark.parametrize("kernel", accel.available_kernels("sm3.hash"))
+def test_the_forced_kernel_is_the_one_that_runs(kernel):
+    accel.set_kernels(f"sm3={kernel}")
+    assert accel.active_kernel("sm3.hash") == kernel
+    counts = {name: accel.kernel_items("sm3.hash", name) for name in accel.available_kernels("sm3.hash")}
+    accel.sm3.hash_many([b"x"] * 4097)
+    for name, count in counts.items():
+        assert accel.kernel_items("sm3.hash", name) - count == (4097 if name == kernel else 0)
+
+
+@pytest.mark.parametrize("spec", ["nothing", "sm3=nothing", "sm4=portable", "sm3=portable,sm3=portable", "Portable", "="])
+def test_unknown_names_are_errors_that_list_what_there_is(spec):
+    line = report(ACCEL_KERNEL=spec)
+    assert line.startswith("KernelError ACCEL_KERNEL: "), line
+    assert f'got "{spec}"' in line
+    assert "there is sm3=" in line
+    assert "portable" in line.split("there is")[1]
+    before = accel.active_kernel("sm3.hash")
+    with pytest.raises(accel.KernelError, match=r"^kernels: .* there is sm3=.*portable"):
+        accel.set_kernels(spec)
+    assert accel.active_kernel("sm3.hash") == before
+
+
+def test_empty_is_the_best():
+    best = accel.available_kernels("sm3.hash")[0]
+    assert report(ACCEL_KERNEL="").startswith(best + " ")
+    accel.set_kernels("portable")
+    accel.set_kernels(None)
+    assert accel.active_kernel("sm3.hash") == best
+
+
+def test_masked_features_take_their_kernels_away():
+    masked = report(ACCEL_CPU_MASK="bmi2,adx,avx2")
+    assert masked == "portable 1000 portable"
+    code = "import accel; print(accel.cpu_features())"
+    environment = {**os.environ, "ACCEL_CPU_MASK": "avx2,bmi2,adx"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert result.stdout.strip() == "[]"
+
+
+def test_unknown_feature_in_the_mask():
+    line = report(ACCEL_CPU_MASK="avx1024")
+    assert line == (
+        "ArgumentError ACCEL_CPU_MASK: expected names out of bmi2, adx, avx2, avx512, avx512ifma, separated by commas, "
+        'got "avx1024"'
+    )
+
+
+def test_features_agree_with_the_kernel_of_the_system():
+    with open("/proc/cpuinfo") as file:
+        flags = next((set(line.split()) for line in file if line.startswith("flags")), set())
+    expected = [name for name in ("bmi2", "adx", "avx2") if name in flags]
+    if {"avx2", "avx512f", "avx512bw", "avx512dq", "avx512vl"} <= flags:
+        expected.append("avx512")
+        expected += ["avx512ifma"] if "avx512ifma" in flags else []
+    assert accel.cpu_features() == expected
+
+
+def test_unknown_op_and_kernel():
+    with pytest.raises(accel.ArgumentError, match=r'^op: expected one of .*sm3\.hash.*, got "sm3"$'):
+        accel.active_kernel("sm3")
+    with pytest.raises(accel.ArgumentError, match="op: expected one of"):
+        accel.available_kernels("")
+    with pytest.raises(accel.ArgumentError, match='kernel: sm3.hash has no kernel "x"'):
+        accel.kernel_items("sm3.hash", "x")
