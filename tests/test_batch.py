@@ -126,31 +126,55 @@ def test_any_ragged_batch(items, gap, dtype):
 @pytest.mark.parametrize(
     ("messages", "error", "sentence"),
     [
-        (b"abc", TypeError, "messages: expected an (N, L) uint8 array, a list of bytes-like objects, a Ragged or a "
-         "pyarrow binary array, got bytes"),
+        (
+            b"abc",
+            TypeError,
+            "messages: expected an (N, L) uint8 array, a list of bytes-like objects, a Ragged or a "
+            "pyarrow binary array, got bytes",
+        ),
         ("abc", TypeError, "got str"),
         (None, TypeError, "got NoneType"),
         ((item for item in [b"a"]), TypeError, "got generator"),
         ([b"a", "b"], TypeError, "messages[1]: expected a bytes-like object, got str"),
         ([b"a", None], TypeError, "messages[1]: expected a bytes-like object, got NoneType"),
         ([3], TypeError, "messages[0]: expected a bytes-like object, got int"),
-        ([b"", array.array("I", [1])], TypeError, "messages[1]: expected bytes (items of format B), got items of format I"),
+        (
+            [b"", array.array("I", [1])],
+            TypeError,
+            "messages[1]: expected bytes (items of format B), got items of format I",
+        ),
         ([np.zeros(3, np.int8)], TypeError, "messages[0]: expected bytes (items of format B), got items of format b"),
         ([np.zeros(6, np.uint8)[::2]], ValueError, "messages[0]: expected contiguous bytes, got a strided buffer"),
-        (np.zeros((3, 64)), TypeError, "messages: expected a C-contiguous uint8 array of shape (N, L), got float64 (3, 64)"),
+        (
+            np.zeros((3, 64)),
+            TypeError,
+            "messages: expected a C-contiguous uint8 array of shape (N, L), got float64 (3, 64)",
+        ),
         (np.zeros((3, 64), np.int8), TypeError, "got int8 (3, 64)"),
         (np.zeros((3, 64), bool), TypeError, "got bool (3, 64)"),
         (np.array([b"abc"]), TypeError, "got |S3 (1,)"),
-        (np.zeros(64, np.uint8), ValueError, "messages: expected a C-contiguous uint8 array of shape (N, L), got uint8 (64,)"),
+        (
+            np.zeros(64, np.uint8),
+            ValueError,
+            "messages: expected a C-contiguous uint8 array of shape (N, L), got uint8 (64,)",
+        ),
         (np.zeros((1, 2, 3), np.uint8), ValueError, "got uint8 (1, 2, 3)"),
-        (np.zeros((4, 64), np.uint8).T, ValueError, "contiguous rows in ascending order, got uint8 (64, 4) with strides (1, 64)"),
+        (
+            np.zeros((4, 64), np.uint8).T,
+            ValueError,
+            "contiguous rows in ascending order, got uint8 (64, 4) with strides (1, 64)",
+        ),
         (np.zeros((4, 64), np.uint8)[::-1], ValueError, "got uint8 (4, 64) with strides (-64, 1)"),
         (np.zeros((4, 64), np.uint8)[:, ::2], ValueError, "got uint8 (4, 32) with strides (64, 2)"),
-        (pa.array(["a"]), TypeError, "expected an Arrow array of binary, large_binary or fixed_size_binary, got string"),
+        (
+            pa.array(["a"]),
+            TypeError,
+            "expected an Arrow array of binary, large_binary or fixed_size_binary, got string",
+        ),
         (pa.array([1]), TypeError, "got int64"),
         (pa.array([b"a", None], pa.binary()), ValueError, "expected an Arrow array without nulls, got 1 nulls"),
     ],
-)  # fmt: skip
+)
 def test_refused_messages(messages, error, sentence):
     with pytest.raises(error) as caught:
         sm3.hash_many(messages)
@@ -162,7 +186,12 @@ def test_refused_messages(messages, error, sentence):
     ("buffer", "offsets", "error", "sentence"),
     [
         ("abc", np.zeros(1, np.int32), TypeError, "buffer: expected a bytes-like object, got str"),
-        (np.zeros(3), np.zeros(1, np.int32), TypeError, "buffer: expected a uint8 array of shape (size,), got float64 (3,)"),
+        (
+            np.zeros(3),
+            np.zeros(1, np.int32),
+            TypeError,
+            "buffer: expected a uint8 array of shape (size,), got float64 (3,)",
+        ),
         (np.zeros((3, 3), np.uint8), np.zeros(1, np.int32), ValueError, "got uint8 (3, 3)"),
         (np.zeros(6, np.uint8)[::2], np.zeros(1, np.int32), ValueError, "got uint8 (3,) with strides (2,)"),
         (array.array("I", [1]), np.zeros(1, np.int32), TypeError, "got items of format I"),
@@ -174,7 +203,7 @@ def test_refused_messages(messages, error, sentence):
         (b"abc", np.zeros((1, 2), np.int32), ValueError, "got int32 (1, 2)"),
         (b"abc", np.zeros(4, np.int32)[::2], ValueError, "got int32 (2,) with strides (8,)"),
     ],
-)  # fmt: skip
+)
 def test_refused_ragged(buffer, offsets, error, sentence):
     with pytest.raises(error) as caught:
         Ragged(buffer, offsets)
@@ -189,10 +218,13 @@ def test_refused_ragged(buffer, offsets, error, sentence):
         ([0, 11], "messages: offsets must stay within the buffer: offsets[1] = 11, the buffer has 10 bytes"),
         ([-1, 3], "messages: offsets must not be negative: offsets[0] = -1"),
         ([11], "accepted"),
-        ([0, 2**31 - 1], "messages: offsets must stay within the buffer: offsets[1] = 2147483647, the buffer has 10 bytes"),
+        (
+            [0, 2**31 - 1],
+            "messages: offsets must stay within the buffer: offsets[1] = 2147483647, the buffer has 10 bytes",
+        ),
         ([0, -(2**31)], "messages: offsets must not decrease: offsets[0] = 0 > offsets[1] = -2147483648"),
     ],
-)  # fmt: skip
+)
 def test_refused_offsets(dtype, offsets, sentence):
     ragged = Ragged(b"0123456789", np.array(offsets, dtype))
     if sentence == "accepted":  # no message, so nothing to check
@@ -231,7 +263,11 @@ def read_only() -> np.ndarray:
 @pytest.mark.parametrize(
     ("out", "error", "sentence"),
     [
-        (np.empty((10, 32)), TypeError, "out: expected a writable C-contiguous uint8 array of shape (10, 32), got float64"),
+        (
+            np.empty((10, 32)),
+            TypeError,
+            "out: expected a writable C-contiguous uint8 array of shape (10, 32), got float64",
+        ),
         (bytearray(320), TypeError, "got bytearray"),
         (np.empty((9, 32), np.uint8), ValueError, "got uint8 (9, 32)"),
         (np.empty(320, np.uint8), ValueError, "got uint8 (320,)"),
@@ -239,7 +275,7 @@ def read_only() -> np.ndarray:
         (np.empty((32, 10), np.uint8).T, ValueError, "got uint8 (10, 32) with strides"),
         (read_only(), ValueError, "got a read-only one"),
     ],
-)  # fmt: skip
+)
 def test_refused_out(out, error, sentence):
     with pytest.raises(error) as caught:
         sm3.hash_many(BLOCK, out=out)
@@ -275,17 +311,37 @@ def test_rows():
 @pytest.mark.parametrize(
     ("value", "error", "sentence"),
     [
-        (np.zeros((3, 64)), TypeError, "keys: expected a C-contiguous uint8 array of shape (N, 64), got float64 (3, 64)"),
-        (np.zeros((3, 63), np.uint8), ValueError, "keys: expected a C-contiguous uint8 array of shape (N, 64), got uint8 (3, 63)"),
+        (
+            np.zeros((3, 64)),
+            TypeError,
+            "keys: expected a C-contiguous uint8 array of shape (N, 64), got float64 (3, 64)",
+        ),
+        (
+            np.zeros((3, 63), np.uint8),
+            ValueError,
+            "keys: expected a C-contiguous uint8 array of shape (N, 64), got uint8 (3, 63)",
+        ),
         (np.zeros(64, np.uint8), ValueError, "got uint8 (64,)"),
-        (b"x" * 64, TypeError, "keys: expected a C-contiguous uint8 array of shape (N, 64) or a list of 64-byte strings, got bytes"),
+        (
+            b"x" * 64,
+            TypeError,
+            "keys: expected a C-contiguous uint8 array of shape (N, 64) or a list of 64-byte strings, got bytes",
+        ),
         ([b"x" * 64, b"x"], ValueError, "keys[1]: expected 64 bytes, got 1"),
         ([b"x" * 64, 5], TypeError, "keys[1]: expected a bytes-like object, got int"),
-        (pa.array([b"x" * 63], pa.binary(63)), TypeError, "keys: expected an Arrow array of fixed_size_binary[64], got fixed_size_binary[63]"),
-        (pa.array([b"x" * 64], pa.binary()), TypeError, "keys: expected an Arrow array of fixed_size_binary[64], got binary"),
+        (
+            pa.array([b"x" * 63], pa.binary(63)),
+            TypeError,
+            "keys: expected an Arrow array of fixed_size_binary[64], got fixed_size_binary[63]",
+        ),
+        (
+            pa.array([b"x" * 64], pa.binary()),
+            TypeError,
+            "keys: expected an Arrow array of fixed_size_binary[64], got binary",
+        ),
         (pa.array([None], pa.binary(64)), ValueError, "without nulls"),
     ],
-)  # fmt: skip
+)
 def test_refused_rows(value, error, sentence):
     with pytest.raises(error) as caught:
         as_rows(value, 64, "keys")

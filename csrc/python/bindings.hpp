@@ -28,12 +28,25 @@ void bind_merkle(py::module_& module);
 // accel_last_error(). Needs the GIL, and must run on the thread of the call.
 void check(accel_status status);
 
+// Lets go of the GIL for a scope. Where the interpreter has begun to end meanwhile, a daemon thread never comes back:
+// CPython would end it by unwinding its stack, through destructors that touch Python objects without the GIL.
+class WithoutGil {
+ public:
+  WithoutGil() : state_(PyEval_SaveThread()) {}
+  ~WithoutGil();
+  WithoutGil(const WithoutGil&) = delete;
+  WithoutGil& operator=(const WithoutGil&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
 // Calls `call` without the GIL and checks its status.
 template <typename Call>
 void run(Call&& call) {
   accel_status status;
   {
-    const py::gil_scoped_release release;
+    const WithoutGil released;
     status = call();
   }
   check(status);

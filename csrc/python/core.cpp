@@ -1,4 +1,6 @@
 // Errors, arrays, batches of messages, and the library's own functions.
+#include <unistd.h>
+
 #include <cstring>
 
 #include "bindings.hpp"
@@ -79,6 +81,14 @@ void raise(const char* name, const std::string& sentence) {
   const py::object type = py::module_::import("accel.errors").attr(name);
   PyErr_SetString(type.ptr(), sentence.c_str());
   throw py::error_already_set();
+}
+
+WithoutGil::~WithoutGil() {
+  try {
+    PyEval_RestoreThread(state_);
+  } catch (...) {      // not an exception: pthread_exit unwinding
+    for (;;) pause();  // until the process is gone
+  }
 }
 
 void check(accel_status status) {

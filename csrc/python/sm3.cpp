@@ -77,7 +77,7 @@ class Sm3 {
   std::unique_lock<std::mutex> lock_with_gil() {
     std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock()) {
-      const py::gil_scoped_release release;
+      const WithoutGil released;
       lock.lock();
     }
     return lock;
