@@ -7,9 +7,19 @@
 #include "base/dispatch.hpp"
 #include "base/pool.hpp"
 #include "capi/guard.hpp"
+#include "sm2/kernel.hpp"
+#include "sm3/sm3.hpp"
 
 namespace accel::capi {
 namespace {
+
+// Families of kernels register themselves before main(). Naming them here links them into every program that uses
+// libaccel.a, so that ACCEL_KERNEL means the same everywhere.
+struct LinkedFamilies {
+  const sm3::Kernel& (*sm3)();
+  const sm2::Kernel& (*sm2)();
+};
+[[gnu::used]] constexpr LinkedFamilies kLinkedFamilies = {sm3::active_kernel, sm2::active_kernel};
 
 thread_local char last_error[1024] = "";
 

@@ -32,7 +32,7 @@ py::bytes with_room(uint64_t capacity, Call&& call) {
     uint64_t length = 0;
     accel_status status;
     {
-      const py::gil_scoped_release release;
+      const WithoutGil released;
       status = call(out.data(), capacity, &length);
     }
     if (status == ACCEL_BAD_ARGUMENT && length > capacity) {
@@ -84,7 +84,7 @@ class MerkleTree {
       starts[count] = 0;
       accel_status status;
       {
-        const py::gil_scoped_release release;
+        const WithoutGil released;
         status = accel_merkle_tree_prove_many(tree_, out, capacity, starts, indices.data(), count);
       }
       const auto needed = static_cast<uint64_t>(starts[count]);

@@ -104,7 +104,7 @@ class KeyRing {
     uint64_t bad_index = 0;
     accel_status status;
     {
-      const py::gil_scoped_release release;
+      const WithoutGil released;
       status = accel_sm2_keyring_new(nullptr, &ring_, &bad_index, keys.data, keys.stride, name.data, name.length,
                                      memory_limit, keys.count);
     }
