@@ -61,14 +61,14 @@ std::string describe_oid(Bytes oid) {
   uint64_t arc = 0;
   for (size_t i = 0; i < oid.size; ++i) {
     arc = arc << 7 | (oid.data[i] & 0x7f);
-    if (arc >> 32) return text + "....";
+    if (arc >> 32) return text.append("...");
     if (oid.data[i] & 0x80) continue;
-    if (text.empty()) {
+    if (text.empty()) {  // the first two arcs share a number
       const uint64_t root = arc < 80 ? arc / 40 : 2;
-      text = std::to_string(root) + "." + std::to_string(arc - 40 * root);
-    } else {
-      text += "." + std::to_string(arc);
+      text.append(std::to_string(root));
+      arc -= 40 * root;
     }
+    text.append(".").append(std::to_string(arc));
     arc = 0;
   }
   return text;

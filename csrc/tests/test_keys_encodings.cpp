@@ -97,7 +97,7 @@ TEST(KeyDer, KnownEncodings) {
   expect_key(*private_from_hex("3045020100" + kAlgorithm + "042730250201010420" + kSecret + "a0023000"));
   expect_key(*private_from_hex("308185020101" + kAlgorithm + "042730250201010420" + kSecret + "81420004" + kX + kY));
   // A compressed point inside.
-  expect_key(*private_from_hex("3066020100" + kAlgorithm + "044c304a0201010420" + kSecret + "a12303210003" + kX + ""));
+  expect_key(*private_from_hex("3067020100" + kAlgorithm + "044d304b0201010420" + kSecret + "a12403220003" + kX));
   uint8_t spki[kPublicKeyDerSize], pkcs8[kPrivateKeyDerSize];
   write_public_key(spki, unhex(kX + kY).data());
   write_private_key(pkcs8, unhex(kSecret).data(), unhex(kX + kY).data());

@@ -76,7 +76,7 @@ TEST_P(Signing, NonceIsTheDocumentedOne) {
   for (char c : std::string("accel sm2 nonce")) message.push_back(static_cast<uint8_t>(c));
   message.push_back(0);
   Buffer nonce, outer = hash(0x36, message);
-  for (uint8_t half : {0, 1}) {
+  for (uint8_t half : {uint8_t{0}, uint8_t{1}}) {
     Buffer tail = outer;
     tail.push_back(half);
     const Buffer part = hash(0x5c, tail);
