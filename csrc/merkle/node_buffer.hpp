@@ -1,6 +1,7 @@
 // A growing array of hashes that is not cleared before it is written.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -20,9 +21,8 @@ class NodeBuffer {
   // constant share each. Throws std::bad_alloc and then nothing has changed.
   void reserve(uint64_t nodes) {
     if (nodes <= capacity_) return;
-    uint64_t wanted = nodes;
-    if (capacity_ != 0 && capacity_ <= kMaxNodes / 2 && wanted < 2 * capacity_) wanted = 2 * capacity_;
-    if (wanted > kMaxNodes) throw std::bad_alloc();
+    if (nodes > kMaxNodes) throw std::bad_alloc();
+    const uint64_t wanted = std::max(nodes, 2 * capacity_);
     // realloc moves large arrays by remapping pages, without touching them
     void* grown = std::realloc(data_.get(), wanted * kHashSize);
     if (grown == nullptr) throw std::bad_alloc();
@@ -35,7 +35,8 @@ class NodeBuffer {
   struct Free {
     void operator()(uint8_t* data) const { std::free(data); }
   };
-  static constexpr uint64_t kMaxNodes = static_cast<uint64_t>(PTRDIFF_MAX) / kHashSize;
+  // 2^48 bytes: what a process can address on x86-64 and ARM. Also keeps the products here far from 2^64.
+  static constexpr uint64_t kMaxNodes = (UINT64_C(1) << 48) / kHashSize;
 
   std::unique_ptr<uint8_t, Free> data_;
   uint64_t capacity_ = 0;  // nodes

@@ -2,9 +2,11 @@
 // The tests in Python compare with the reference and with published vectors.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "accel/accel.h"
@@ -192,6 +194,44 @@ TEST(MerkleShape, LargestTree) {
   EXPECT_EQ(consistency_length(kMaxTreeSize, kMaxTreeSize), 0u);
   EXPECT_LE(consistency_length(kMaxTreeSize - 1, kMaxTreeSize), 64u);
   EXPECT_EQ(encoded_size(ACCEL_MERKLE_INCLUSION, 1, 63), ACCEL_MERKLE_MAX_INCLUSION_PROOF);
+}
+
+// For the thread sanitizer above all: every answer fits the tree before or after an append.
+TEST(MerkleTree, ReadersSeeNothingInBetween) {
+  const std::vector<Hash> hashes = some_hashes(400);
+  const Rule& rule = find_rule(ACCEL_MERKLE_RFC9162);
+  std::vector<Hash> roots;
+  for (size_t size = 0; size <= hashes.size(); ++size) {
+    roots.push_back(plain_root(rule.id, {hashes.begin(), hashes.begin() + static_cast<ptrdiff_t>(size)}));
+  }
+  for (const Keep keep : {Keep::kAll, Keep::kRoot}) {
+    Tree tree(rule, keep);
+    append(tree, hashes, 0, 1);
+    std::atomic<bool> done{false};
+    std::atomic<int> wrong{0};
+    const auto read = [&] {
+      while (!done) {
+        const Head head = tree.head();
+        wrong += head.root != roots[head.size];
+        if (keep == Keep::kRoot) continue;
+        const uint64_t index = head.size - 1;
+        uint8_t encoded[ACCEL_MERKLE_MAX_INCLUSION_PROOF];
+        int64_t offsets[2];
+        const uint64_t length = tree.prove_many(encoded, offsets, &index, 1);
+        const Messages proofs(encoded, 0, length, 1);
+        const Hash& root = roots[load_be64(encoded + 4)];
+        uint8_t status = ACCEL_NOT_CHECKED;
+        verify_inclusion(&status, {rule, {root.data(), 0}, {nullptr, 0}, {hashes[index].data(), 0}, proofs});
+        wrong += status != ACCEL_OK;
+      }
+    };
+    std::thread one(read), other(read);
+    for (size_t size = 1; size < hashes.size(); ++size) append(tree, hashes, size, size + 1);
+    done = true;
+    one.join();
+    other.join();
+    EXPECT_EQ(wrong, 0);
+  }
 }
 
 TEST(MerkleTree, RefusesMoreLeavesThanASizeHolds) {
