@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "sm2/kernel.hpp"
 
@@ -23,7 +26,13 @@
 #define ACCEL_INVARIANT(condition) static_cast<void>(0)
 #endif
 
+// Builds that watch what the code does leave inlining to the compiler: with every operation several times as long,
+// forcing it makes a translation unit take minutes.
+#if defined(ACCEL_CHECKED) || defined(__SANITIZE_THREAD__)
+#define ACCEL_INLINE inline
+#else
 #define ACCEL_INLINE inline __attribute__((always_inline))
+#endif
 #define ACCEL_NOINLINE __attribute__((noinline))
 
 namespace accel::sm2 {
@@ -47,7 +56,7 @@ constexpr ACCEL_INLINE uint64_t add_carry(uint64_t a, uint64_t b, uint64_t& carr
 #if defined(__x86_64__)
   if (!__builtin_is_constant_evaluated()) {
     unsigned long long sum;
-    carry = __builtin_ia32_addcarryx_u64(static_cast<uint8_t>(carry), a, b, &sum);
+    carry = _addcarry_u64(static_cast<uint8_t>(carry), a, b, &sum);
     return sum;
   }
 #endif
@@ -61,7 +70,7 @@ constexpr ACCEL_INLINE uint64_t sub_borrow(uint64_t a, uint64_t b, uint64_t& bor
 #if defined(__x86_64__)
   if (!__builtin_is_constant_evaluated()) {
     unsigned long long difference;
-    borrow = __builtin_ia32_sbb_u64(static_cast<uint8_t>(borrow), a, b, &difference);
+    borrow = _subborrow_u64(static_cast<uint8_t>(borrow), a, b, &difference);
     return difference;
   }
 #endif
