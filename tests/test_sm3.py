@@ -112,8 +112,9 @@ def test_hmac_is_the_standard_librarys():
     mac.update(b"message")
     twin = mac.copy()
     assert mac.digest() == twin.digest() == openssl.hmac_sm3(b"key", b"message")
-    with pytest.raises(TypeError):
-        sm3.hmac_digest("key", b"")
+    for key in ("key", 5, None):
+        with pytest.raises(TypeError):
+            sm3.hmac_digest(key, b"")
 
 
 # --- files ---

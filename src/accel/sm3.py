@@ -120,12 +120,20 @@ def hash_many(messages: Messages, out: ByteArray | None = None) -> ByteArray:
 
 
 def hmac_new(key: BytesLike, msg: BytesLike | None = None) -> hmac.HMAC:
-    """Return an HMAC-SM3 object (RFC 2104) of the standard library, with update, copy, digest and hexdigest."""
-    return hmac.new(bytes(key), msg, digestmod=new)  # type: ignore[arg-type, unused-ignore]
+    """Return an HMAC-SM3 object (RFC 2104) of the standard library, with update, copy, digest and hexdigest.
+
+    Raises:
+        TypeError: `key` or `msg` is not bytes-like.
+    """
+    return hmac.new(memoryview(key).tobytes(), msg, digestmod=new)  # type: ignore[arg-type, unused-ignore]
 
 
 def hmac_digest(key: BytesLike, msg: BytesLike) -> bytes:
-    """Return the 32-byte HMAC-SM3 (RFC 2104) of `msg`."""
+    """Return the 32-byte HMAC-SM3 (RFC 2104) of `msg`.
+
+    Raises:
+        TypeError: `key` or `msg` is not bytes-like.
+    """
     return hmac_new(key, msg).digest()
 
 
