@@ -1,9 +1,9 @@
 // accel.h: Merkle trees.
-#include <array>
 #include <cstring>
 #include <span>
 #include <string>
 
+#include "capi/arrays.hpp"
 #include "capi/guard.hpp"
 #include "devices/device.hpp"
 #include "merkle/proof.hpp"
@@ -16,6 +16,7 @@ using accel::Messages;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
+using accel::capi::require_count;
 using accel::merkle::Hash;
 using accel::merkle::kHashSize;
 using accel::merkle::kIndexSize;
@@ -28,13 +29,6 @@ struct accel_merkle_tree {
 };
 
 namespace {
-
-// Keeps count * 64 and sums of such terms far from 2^64, as Messages does.
-constexpr uint64_t kMaxCount = UINT64_C(1) << 56;
-
-void require_count(uint64_t count, const char* argument) {
-  if (count > kMaxCount) throw Error(ACCEL_BAD_ARGUMENT, std::string(argument) + ": over 2^56");
-}
 
 // An array of `count` items of `size` bytes that does not wrap around the address space.
 Strided require_strided(const void* data, uint64_t stride, uint64_t size, uint64_t count, const char* argument) {
@@ -88,8 +82,8 @@ Proof proof_from_fields(const accel_merkle_proof& fields) {
     throw bad("index_count: expected " + std::string(consistency ? "0" : "1") + ", got " +
               std::to_string(fields.index_count));
   }
-  require_count(fields.index_count, "proof: index_count");
-  require_count(fields.sibling_count, "proof: sibling_count");
+  if (fields.index_count > accel::capi::kMaxCount) throw bad("index_count: expected at most 2^40");
+  if (fields.sibling_count > accel::capi::kMaxCount) throw bad("sibling_count: expected at most 2^40");
   if (!multi && fields.sibling_count > accel::merkle::kMaxHeight + 1) {
     throw bad("sibling_count: expected at most 64, got " + std::to_string(fields.sibling_count));
   }
@@ -191,7 +185,7 @@ accel_status accel_merkle_tree_prove_many(const accel_merkle_tree* tree, uint8_t
     require_array(proofs_out, capacity, "proofs_out");
     require(offsets_out, "offsets_out");
     require_array(indices, count, "indices");
-    require_count(count, "count");
+    require_count(count);
     require_capacity(capacity, tree->tree.prove_many({proofs_out, capacity}, offsets_out, indices, count));
   });
 }
@@ -201,9 +195,10 @@ accel_status accel_merkle_tree_multiproof(const accel_merkle_tree* tree, uint8_t
   return guard([&] {
     require(tree, "tree");
     require_array(indices, count, "indices");
-    require_count(count, "count");
-    write_proof(proof_out, capacity, length_out,
-                [&](std::span<uint8_t> out) { return tree->tree.multiproof(out, {indices, count}); });
+    require_count(count);
+    write_proof(proof_out, capacity, length_out, [&](std::span<uint8_t> out) {
+      return tree->tree.multiproof(out, {indices, count});
+    });
   });
 }
 
@@ -259,7 +254,7 @@ accel_status accel_merkle_verify_many(accel_device* device, uint8_t* status_out,
   return guard([&] {
     accel::require_cpu(device);
     require_array(status_out, count, "status_out");
-    require_count(count, "count");
+    require_count(count);
     if (count != 0) std::memset(status_out, ACCEL_NOT_CHECKED, count);
     const auto& found = accel::merkle::find_rule(rule);
     const Strided checked_roots = require_strided(roots, roots_stride, kHashSize, count, "roots");

@@ -28,8 +28,6 @@ class Tree {
  public:
   Tree(const Rule& rule, Keep keep) : rule_(rule), keep_(keep) {}
 
-  const Rule& rule() const { return rule_; }
-
   // All or nothing: an exception leaves the tree as it was.
   void append(const Messages& leaves);
   void append_hashes(const uint8_t* hashes, size_t stride, size_t count);
