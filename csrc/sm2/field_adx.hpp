@@ -63,51 +63,49 @@ namespace {
   "\n\t"                                      \
   "sbbq %[hi], " x0 "\n\t"
 
-// x = (carry, x) mod p for a value below 2p, with s0..s3 as scratch: x - p is x + (2^256 - p) mod 2^256, and
-// 2^256 - p = 2^224 + 2^96 - 2^64 + 1. `carry` is 0 or 1.
-#define ACCEL_ADX_SUBTRACT_P(carry, s0, s1, s2, s3) \
-  "movq %[x0], " s0                                 \
-  "\n\t"                                            \
-  "movq %[x1], " s1                                 \
-  "\n\t"                                            \
-  "movq %[x2], " s2                                 \
-  "\n\t"                                            \
-  "movq %[x3], " s3                                 \
-  "\n\t"                                            \
-  "movl $0xffffffff, %k[lo]\n\t"                    \
-  "leaq 1(%[lo]), %[hi]\n\t"                        \
-  "addq $1, " s0                                    \
-  "\n\t"                                            \
-  "adcq %[lo], " s1                                 \
-  "\n\t"                                            \
-  "adcq $0, " s2                                    \
-  "\n\t"                                            \
-  "adcq %[hi], " s3                                 \
-  "\n\t"                                            \
-  "adcq $0, " carry                                 \
-  "\n\t"                                            \
-  "cmovnzq " s0                                     \
-  ", %[x0]\n\t"                                     \
-  "cmovnzq " s1                                     \
-  ", %[x1]\n\t"                                     \
-  "cmovnzq " s2                                     \
-  ", %[x2]\n\t"                                     \
-  "cmovnzq " s3 ", %[x3]\n\t"
+// y0..y3 += 2^256 - p = 2^224 + 2^96 - 2^64 + 1, which takes p away mod 2^256; does not carry out for y < p.
+#define ACCEL_ADX_MINUS_P(y0, y1, y2, y3) \
+  "addq $1, " y0                          \
+  "\n\t"                                  \
+  "adcq %[k1], " y1                       \
+  "\n\t"                                  \
+  "adcq $0, " y2                          \
+  "\n\t"                                  \
+  "adcq %[k3], " y3 "\n\t"
 
-// x = (x + 2^256 t) / R mod p
+// x += p where the mask is all ones: p's limbs are -1, -2^32, -1, -2^32 - 1. p1 and p3 are scratch.
+#define ACCEL_ADX_PLUS_P_IF(mask, p1, p3) \
+  "movq " mask ", " p1                    \
+  "\n\t"                                  \
+  "shlq $32, " p1                         \
+  "\n\t"                                  \
+  "leaq (" mask "," p1 "), " p3           \
+  "\n\t"                                  \
+  "addq " mask                            \
+  ", %[x0]\n\t"                           \
+  "adcq " p1                              \
+  ", %[x1]\n\t"                           \
+  "adcq " mask                            \
+  ", %[x2]\n\t"                           \
+  "adcq " p3 ", %[x3]\n\t"
+
+inline constexpr uint64_t kMinusP1 = 0x00000000ffffffff, kMinusP3 = 0x0000000100000000;
+
+// x = (x + 2^256 t) / R mod p, with t < p: the sum is below 2p, and t - p + x carries out if it is p or more.
 #define ACCEL_ADX_REDUCE \
-  "movl $32, %%edx\n\t"                                        \
-  ACCEL_ADX_REDUCE_STEP("%[x0]", "%[x1]", "%[x2]", "%[x3]")    \
-  ACCEL_ADX_REDUCE_STEP("%[x1]", "%[x2]", "%[x3]", "%[x0]")    \
-  ACCEL_ADX_REDUCE_STEP("%[x2]", "%[x3]", "%[x0]", "%[x1]")    \
-  ACCEL_ADX_REDUCE_STEP("%[x3]", "%[x0]", "%[x1]", "%[x2]")    \
-  "xorl %k[zero], %k[zero]\n\t"                                \
-  "addq %[t4], %[x0]\n\t"                                      \
-  "adcq %[t5], %[x1]\n\t"                                      \
-  "adcq %[t6], %[x2]\n\t"                                      \
-  "adcq %[t7], %[x3]\n\t"                                      \
-  "adcq $0, %[zero]\n\t"                                       \
-  ACCEL_ADX_SUBTRACT_P("%[zero]", "%[t4]", "%[t5]", "%[t6]", "%[t7]")
+  "movl $32, %%edx\n\t"                                      \
+  ACCEL_ADX_REDUCE_STEP("%[x0]", "%[x1]", "%[x2]", "%[x3]")  \
+  ACCEL_ADX_REDUCE_STEP("%[x1]", "%[x2]", "%[x3]", "%[x0]")  \
+  ACCEL_ADX_REDUCE_STEP("%[x2]", "%[x3]", "%[x0]", "%[x1]")  \
+  ACCEL_ADX_REDUCE_STEP("%[x3]", "%[x0]", "%[x1]", "%[x2]")  \
+  ACCEL_ADX_MINUS_P("%[t4]", "%[t5]", "%[t6]", "%[t7]")      \
+  "addq %[t4], %[x0]\n\t"                                    \
+  "adcq %[t5], %[x1]\n\t"                                    \
+  "adcq %[t6], %[x2]\n\t"                                    \
+  "adcq %[t7], %[x3]\n\t"                                    \
+  "cmc\n\t"                                                  \
+  "sbbq %[zero], %[zero]\n\t"                                \
+  ACCEL_ADX_PLUS_P_IF("%[zero]", "%[lo]", "%[hi]")
 
 struct AdxCore {
   static ACCEL_INLINE Fe mul(const Fe& a, const Fe& b) {
@@ -128,7 +126,7 @@ struct AdxCore {
         : [x0] "=&r"(r.v[0]), [x1] "=&r"(r.v[1]), [x2] "=&r"(r.v[2]), [x3] "=&r"(r.v[3]), [t4] "=&r"(t4),
           [t5] "=&r"(t5), [t6] "=&r"(t6), [t7] "=&r"(t7), [lo] "=&r"(lo), [hi] "=&r"(hi), [zero] "=&r"(zero)
         : [a0] "m"(a.v[0]), [a1] "m"(a.v[1]), [a2] "m"(a.v[2]), [a3] "m"(a.v[3]), [b0] "m"(b.v[0]), [b1] "m"(b.v[1]),
-          [b2] "m"(b.v[2]), [b3] "m"(b.v[3])
+          [b2] "m"(b.v[2]), [b3] "m"(b.v[3]), [k1] "m"(kMinusP1), [k3] "m"(kMinusP3)
         : "rdx", "cc");
     return r;
   }
@@ -183,29 +181,31 @@ struct AdxCore {
         "adcxq %[hi], %[t7]\n\t" ACCEL_ADX_REDUCE
         : [x0] "=&r"(r.v[0]), [x1] "=&r"(r.v[1]), [x2] "=&r"(r.v[2]), [x3] "=&r"(r.v[3]), [t4] "=&r"(t4),
           [t5] "=&r"(t5), [t6] "=&r"(t6), [t7] "=&r"(t7), [lo] "=&r"(lo), [hi] "=&r"(hi), [zero] "=&r"(zero)
-        : [a0] "m"(a.v[0]), [a1] "m"(a.v[1]), [a2] "m"(a.v[2]), [a3] "m"(a.v[3])
+        : [a0] "m"(a.v[0]), [a1] "m"(a.v[1]), [a2] "m"(a.v[2]), [a3] "m"(a.v[3]), [k1] "m"(kMinusP1), [k3] "m"(kMinusP3)
         : "rdx", "cc");
     return r;
   }
 
   static ACCEL_INLINE Fe add(const Fe& a, const Fe& b) {
     Fe r;
-    uint64_t s0, s1, s2, s3, lo, hi, carry;
+    uint64_t mask, p1, p3;
     __asm__(
-        "xorl %k[carry], %k[carry]\n\t"
         "movq %[a0], %[x0]\n\t"
         "movq %[a1], %[x1]\n\t"
         "movq %[a2], %[x2]\n\t"
         "movq %[a3], %[x3]\n\t"
+        ACCEL_ADX_MINUS_P("%[x0]", "%[x1]", "%[x2]", "%[x3]")
         "addq %[b0], %[x0]\n\t"
         "adcq %[b1], %[x1]\n\t"
         "adcq %[b2], %[x2]\n\t"
         "adcq %[b3], %[x3]\n\t"
-        "adcq $0, %[carry]\n\t" ACCEL_ADX_SUBTRACT_P("%[carry]", "%[s0]", "%[s1]", "%[s2]", "%[s3]")
-        : [x0] "=&r"(r.v[0]), [x1] "=&r"(r.v[1]), [x2] "=&r"(r.v[2]), [x3] "=&r"(r.v[3]), [s0] "=&r"(s0),
-          [s1] "=&r"(s1), [s2] "=&r"(s2), [s3] "=&r"(s3), [lo] "=&r"(lo), [hi] "=&r"(hi), [carry] "=&r"(carry)
-        : [a0] "m"(a.v[0]), [a1] "m"(a.v[1]), [a2] "m"(a.v[2]), [a3] "m"(a.v[3]), [b0] "m"(b.v[0]), [b1] "m"(b.v[1]),
-          [b2] "m"(b.v[2]), [b3] "m"(b.v[3])
+        "cmc\n\t"
+        "sbbq %[mask], %[mask]\n\t"
+        ACCEL_ADX_PLUS_P_IF("%[mask]", "%[p1]", "%[p3]")
+        : [x0] "=&r"(r.v[0]), [x1] "=&r"(r.v[1]), [x2] "=&r"(r.v[2]), [x3] "=&r"(r.v[3]), [mask] "=&r"(mask),
+          [p1] "=&r"(p1), [p3] "=&r"(p3)
+        : [a0] "m"(a.v[0]), [a1] "m"(a.v[1]), [a2] "m"(a.v[2]), [a3] "m"(a.v[3]), [b0] "m"(b.v[0]),
+          [b1] "m"(b.v[1]), [b2] "m"(b.v[2]), [b3] "m"(b.v[3]), [k1] "m"(kMinusP1), [k3] "m"(kMinusP3)
         : "cc");
     return r;
   }
@@ -222,15 +222,7 @@ struct AdxCore {
         "sbbq %[b1], %[x1]\n\t"
         "sbbq %[b2], %[x2]\n\t"
         "sbbq %[b3], %[x3]\n\t"
-        "sbbq %[mask], %[mask]\n\t"
-        // p's limbs are -1, -2^32, -1, -2^32 - 1.
-        "movq %[mask], %[p1]\n\t"
-        "shlq $32, %[p1]\n\t"
-        "leaq (%[mask],%[p1]), %[p3]\n\t"
-        "addq %[mask], %[x0]\n\t"
-        "adcq %[p1], %[x1]\n\t"
-        "adcq %[mask], %[x2]\n\t"
-        "adcq %[p3], %[x3]\n\t"
+        "sbbq %[mask], %[mask]\n\t" ACCEL_ADX_PLUS_P_IF("%[mask]", "%[p1]", "%[p3]")
         : [x0] "=&r"(r.v[0]), [x1] "=&r"(r.v[1]), [x2] "=&r"(r.v[2]), [x3] "=&r"(r.v[3]), [mask] "=&r"(mask),
           [p1] "=&r"(p1), [p3] "=&r"(p3)
         : [a0] "m"(a.v[0]), [a1] "m"(a.v[1]), [a2] "m"(a.v[2]), [a3] "m"(a.v[3]), [b0] "m"(b.v[0]), [b1] "m"(b.v[1]),
@@ -242,7 +234,8 @@ struct AdxCore {
 
 #undef ACCEL_ADX_ROW
 #undef ACCEL_ADX_REDUCE_STEP
-#undef ACCEL_ADX_SUBTRACT_P
+#undef ACCEL_ADX_MINUS_P
+#undef ACCEL_ADX_PLUS_P_IF
 #undef ACCEL_ADX_REDUCE
 
 using AdxField = Field<AdxCore>;

@@ -48,35 +48,66 @@ ACCEL_INLINE Fe mark_zero(Fe d, uint64_t* exceptional) {
 // products: pairs * items elements of scratch. exceptional[item] is marked where x1 = x2 in some pair. Constant-time if
 // Inverse and Operands are.
 template <class F, class Inverse, class Operands>
-inline void add_pairs(const Operands& operands, size_t pairs, size_t items, uint64_t* exceptional, Fe* products) {
-  const auto denominator = [&](size_t pair, size_t item) {
+struct PairSums {
+  const Operands& operands;
+  size_t items;
+  uint64_t* exceptional;
+  Fe* products;
+
+  // Items 2j and 2j + 1 are worked on side by side, each with a running product of its own: a multiplication takes
+  // longer than its instructions keep the processor busy, and most here depend on the one before.
+  static constexpr size_t kLanes = 2;
+
+  ACCEL_INLINE Fe denominator(size_t pair, size_t item) const {
     Fe x1, x2;
     operands.x(pair, item, x1, x2);
     return mark_zero<F>(F::sub(x2, x1), exceptional + item);
-  };
-  // Two products, over the even and over the odd items, so that one multiplication need not wait for the one before.
-  Fe running[2] = {kFeOne, kFeOne};
-  for (size_t pair = pairs; pair-- > 0;) {
-    for (size_t item = 0; item < items; ++item) {
-      Fe& product = running[item & 1];
-      products[pair * items + item] = product;
-      product = F::mul(product, denominator(pair, item));
+  }
+
+  // running[lane] takes in the denominators of items item + lane.
+  template <size_t kCount>
+  ACCEL_INLINE void multiply_up(Fe* running, size_t pair, size_t item) const {
+    for (size_t lane = 0; lane < kCount; ++lane) {
+      products[pair * items + item + lane] = running[lane];
+      running[lane] = F::mul(running[lane], denominator(pair, item + lane));
     }
   }
-  const Fe inverse = Inverse::template of<F>(F::mul(running[0], running[1]));
-  Fe inverses[2] = {F::mul(inverse, running[1]), F::mul(inverse, running[0])};
-  for (size_t pair = 0; pair < pairs; ++pair) {
-    for (size_t item = items; item-- > 0;) {
-      Fe& rest = inverses[item & 1];
-      const Fe d_inverse = F::mul(rest, products[pair * items + item]);
-      rest = F::mul(rest, denominator(pair, item));
-      Affine p1, p2, sum;
-      operands.points(pair, item, p1, p2);
-      const Fe slope = F::mul(F::sub(p2.y, p1.y), d_inverse);
-      sum.x = F::sub(F::sub(F::sqr(slope), p1.x), p2.x);
-      sum.y = F::sub(F::mul(slope, F::sub(p1.x, sum.x)), p1.y);
-      operands.store(pair, item, sum);
+
+  // rest[lane] is the inverse of the product of all denominators of the lane not yet used up.
+  template <size_t kCount>
+  ACCEL_INLINE void add(Fe* rest, size_t pair, size_t item) const {
+    Affine p1[kCount], p2[kCount], sum[kCount];
+    Fe d[kCount], inverse[kCount], slope[kCount], square[kCount], product[kCount];
+    for (size_t i = 0; i < kCount; ++i) d[i] = denominator(pair, item + i);
+    for (size_t i = 0; i < kCount; ++i) inverse[i] = F::mul(rest[i], products[pair * items + item + i]);
+    for (size_t i = 0; i < kCount; ++i) rest[i] = F::mul(rest[i], d[i]);
+    for (size_t i = 0; i < kCount; ++i) operands.points(pair, item + i, p1[i], p2[i]);
+    for (size_t i = 0; i < kCount; ++i) slope[i] = F::mul(F::sub(p2[i].y, p1[i].y), inverse[i]);
+    for (size_t i = 0; i < kCount; ++i) square[i] = F::sqr(slope[i]);
+    for (size_t i = 0; i < kCount; ++i) sum[i].x = F::sub(F::sub(square[i], p1[i].x), p2[i].x);
+    for (size_t i = 0; i < kCount; ++i) product[i] = F::mul(slope[i], F::sub(p1[i].x, sum[i].x));
+    for (size_t i = 0; i < kCount; ++i) {
+      sum[i].y = F::sub(product[i], p1[i].y);
+      operands.store(pair, item + i, sum[i]);
     }
+  }
+};
+
+template <class F, class Inverse, class Operands>
+inline void add_pairs(const Operands& operands, size_t pairs, size_t items, uint64_t* exceptional, Fe* products) {
+  using Sums = PairSums<F, Inverse, Operands>;
+  const Sums sums = {operands, items, exceptional, products};
+  const size_t even = items & ~size_t{1};
+  Fe running[Sums::kLanes] = {kFeOne, kFeOne};
+  for (size_t pair = pairs; pair-- > 0;) {
+    for (size_t item = 0; item < even; item += 2) sums.template multiply_up<2>(running, pair, item);
+    if (even < items) sums.template multiply_up<1>(running, pair, even);
+  }
+  const Fe inverse = Inverse::template of<F>(F::mul(running[0], running[1]));
+  Fe rest[Sums::kLanes] = {F::mul(inverse, running[1]), F::mul(inverse, running[0])};
+  for (size_t pair = 0; pair < pairs; ++pair) {
+    if (even < items) sums.template add<1>(rest, pair, even);
+    for (size_t item = even; item > 0; item -= 2) sums.template add<2>(rest, pair, item - 2);
   }
 }
 
@@ -120,7 +151,6 @@ struct LeafOperands {
   Affine* sums;
 
   // Items ahead at which a table's lines are asked for: each takes about 60 cycles, a line from memory several hundred.
-  // (All lines of a chunk at once, before the tree, gains half as much: more than the core can wait for are dropped.)
   static constexpr size_t kAhead = 8;
 
   ACCEL_INLINE void x(size_t pair, size_t item, Fe& x1, Fe& x2) const {
@@ -290,7 +320,7 @@ class GeneratorTable {
     // A table of several MB is hit at random: huge pages spare it most misses of the TLB.
     constexpr size_t kHugePage = size_t{1} << 21;
     constexpr size_t kBytes = FixedBase<kWidth>::kBytes;
-    auto* table = static_cast<Affine*>(operator new(kBytes, std::align_val_t{kHugePage}));
+    auto* table = static_cast<Affine*>(operator new (kBytes, std::align_val_t{kHugePage}));
 #if defined(MADV_HUGEPAGE)
     if (kBytes >= kHugePage) madvise(table, kBytes, MADV_HUGEPAGE);
 #endif

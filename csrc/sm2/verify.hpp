@@ -62,6 +62,7 @@ inline void put_leaves(Leaf* leaves, size_t stride, const Affine* table, const U
         entry = &Group::kGenerator;
       }
     }
+    __builtin_prefetch(entry, 0, 2);  // into the second level: a chunk's entries do not fit into the first
     leaves[window * stride] = make_leaf(entry, digit.negative);
   }
 }
