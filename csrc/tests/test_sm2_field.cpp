@@ -70,6 +70,7 @@ TYPED_TEST(Sm2Field, MultipliesAddsAndSubtracts) {
     EXPECT_EQ(raw_integer(F::sqr(raw_fe(a))), aa);
     EXPECT_EQ(raw_integer(F::neg(raw_fe(a))), kFieldRing.neg(a));
     EXPECT_EQ(raw_integer(F::thrice(raw_fe(a))), kFieldRing.add(a, kFieldRing.add(a, a)));
+    EXPECT_EQ(kFieldRing.mul(raw_integer(F::half(raw_fe(a))), Integer::of(2)), a);
     const Integer a_r_inverse = kFieldRing.mul(a, r_inverse);
     for (const Integer& b : values) {
       EXPECT_EQ(raw_integer(F::mul(raw_fe(a), raw_fe(b))), kFieldRing.mul(a_r_inverse, b));
