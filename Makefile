@@ -49,15 +49,18 @@ format: $(VENV)/.test ## put formatting right
 	ruff format $(wildcard $(PYTHON_SOURCES))
 	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format -i
 
-.PHONY: bench
-bench: $(VENV)/.test ## rates of this machine, alternating with OpenSSL's in one run
-	python -m bench $(BENCH_ARGS)
-
 # $(call build,PRESET): configure once, then build what changed.
 define build
 [ -e build/$(1)/build.ninja ] || cmake --preset $(1) --log-level=WARNING
 cmake --build build/$(1) -j $(JOBS)
 endef
+
+.PHONY: bench
+bench: $(VENV)/.test ## rates of this machine, alternating with OpenSSL's in one run; scaling over threads
+	$(call build,bench)
+	build/bench/bench/native/accel_bench_openssl $(BENCH_ARGS)
+	$(REBUILD_EXTENSION)
+	python bench/threads.py
 
 .PHONY: cpp-test
 cpp-test: $(VENV)/.test
