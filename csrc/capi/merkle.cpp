@@ -196,9 +196,8 @@ accel_status accel_merkle_tree_multiproof(const accel_merkle_tree* tree, uint8_t
     require(tree, "tree");
     require_array(indices, count, "indices");
     require_count(count);
-    write_proof(proof_out, capacity, length_out, [&](std::span<uint8_t> out) {
-      return tree->tree.multiproof(out, {indices, count});
-    });
+    write_proof(proof_out, capacity, length_out,
+                [&](std::span<uint8_t> out) { return tree->tree.multiproof(out, {indices, count}); });
   });
 }
 

@@ -320,7 +320,7 @@ class GeneratorTable {
     // A table of several MB is hit at random: huge pages spare it most misses of the TLB.
     constexpr size_t kHugePage = size_t{1} << 21;
     constexpr size_t kBytes = FixedBase<kWidth>::kBytes;
-    auto* table = static_cast<Affine*>(operator new (kBytes, std::align_val_t{kHugePage}));
+    auto* table = static_cast<Affine*>(operator new(kBytes, std::align_val_t{kHugePage}));
 #if defined(MADV_HUGEPAGE)
     if (kBytes >= kHugePage) madvise(table, kBytes, MADV_HUGEPAGE);
 #endif
