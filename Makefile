@@ -59,7 +59,6 @@ endef
 bench: $(VENV)/.test ## rates of this machine, alternating with OpenSSL's in one run; scaling over threads
 	$(call build,bench)
 	build/bench/bench/native/accel_bench_openssl $(BENCH_ARGS)
-	$(REBUILD_EXTENSION)
 	python bench/threads.py
 
 .PHONY: cpp-test
