@@ -232,10 +232,14 @@ def test_malformed_single_signatures() -> None:
         with pytest.raises(accel.InvalidSignature, match=f"signature: expected 64 bytes r ‖ s, got {length}") as caught:
             key.public_key.verify(bytes(length), b"m")
         assert isinstance(caught.value, accel.ArgumentError)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="signature: expected a contiguous bytes-like object, got str"):
         key.public_key.verify("text", b"m")
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="message"):
         key.public_key.verify(bytes(64), "text")
+    with pytest.raises(TypeError, match="digest: expected a contiguous bytes-like object, got NoneType"):
+        key.sign_digest(None)
+    with pytest.raises(accel.EncodingError, match="not Base64"):
+        PrivateKey.from_pem("-----BEGIN PRIVATE KEY-----\nMII…")
 
 
 def test_secrets_do_not_spread() -> None:

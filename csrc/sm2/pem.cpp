@@ -45,6 +45,13 @@ char encode_character(uint32_t value) {
 
 // --- the text around it -----------------------------------------------------------------------------------------
 
+// Labels come from a file: what goes into a message is short and ASCII.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, 64));
+  std::replace_if(out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return out;
+}
+
 class Parser {
  public:
   Parser(std::string_view text, const char* argument) : text_(text), argument_(argument) {}
@@ -131,15 +138,6 @@ class Parser {
     if (!blank(text_.substr(at_, text_.find('\n', at_) - at_))) fail("text behind the line of -----END");
   }
 
- public:
-  // Labels come from a file: what goes into a message is short and ASCII.
-  static std::string printable(std::string_view text) {
-    std::string out(text.substr(0, 64));
-    std::replace_if(out.begin(), out.end(), [](char c) { return c < 0x20 || c > 0x7e; }, '?');
-    return out;
-  }
-
- private:
   std::string_view text_;
   const char* argument_;
   size_t at_ = 0;
@@ -167,7 +165,7 @@ SecretBytes decode_pem(std::string_view text, const std::string_view* labels, si
       parser.fail("encrypted private keys are not read: decrypt it first, for example with openssl pkey");
     }
     if (label != "EC PARAMETERS" && label != "SM2 PARAMETERS") {
-      parser.fail("expected label " + quoted(labels, label_count) + ", got \"" + Parser::printable(label) + "\"");
+      parser.fail("expected label " + quoted(labels, label_count) + ", got \"" + printable(label) + "\"");
     }
     const SecretBytes parameters = parser.body(label);
     parse_ec_parameters({parameters.data(), parameters.size()}, argument);

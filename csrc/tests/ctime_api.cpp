@@ -4,8 +4,9 @@
 // Exempt, each with its reason at the declassify() that grants it:
 //  - whether a number is a private key at all, and whether a text is Base64, and of which layout (keys.cpp, pem.cpp);
 //  - public keys and finished signatures, and whether a signature needed another nonce (keys.cpp, signing.cpp);
-//  - here: the first and last character that encode the secret in PEM also hold bits of its public neighbours, on which
-//    the DER parser decides. They stay public: at most 8 of 256 bits.
+//  - here: the character of PEM in which the secret ends also holds bits of its public neighbour, on which the DER
+//  parser
+//    decides. It stays public: 4 of 256 bits.
 // What the generator returns is poisoned where it comes in (random.cpp).
 #include <cstdio>
 #include <cstdlib>
@@ -87,7 +88,7 @@ void from_encodings() {
   accel_sm2_private_key_free(key);
 
   char* body = std::strchr(pem, '\n') + 1;
-  const size_t first = (kSecretInDer * 8 + 5) / 6,
+  const size_t first = (kSecretInDer * 8) / 6,
                last = (kSecretInDer + 32) * 8 / 6;                            // characters of secret bits alone
   for (size_t i = first; i < last; ++i) accel::poison(body + i + i / 64, 1);  // a line end after each 64
   require(accel_sm2_private_key_from_pem(&key, pem, pem_size) == ACCEL_OK, "from_pem");

@@ -156,6 +156,14 @@ def signatures_to_der(signatures: Rows) -> list[bytes]:
     return [der[:length].tobytes() for der, length in zip(ders, lengths.tolist(), strict=True)]
 
 
+def byte_view(value: Buffer, name: str) -> memoryview:
+    """Return a bytes-like object's bytes."""
+    try:
+        return memoryview(value).cast("B")
+    except TypeError:
+        raise TypeError(f"{name}: expected a contiguous bytes-like object, got {type(value).__name__}") from None
+
+
 def from_hex(text: str) -> bytes:
     """Return the bytes that hexadecimal digits stand for."""
     if not isinstance(text, str):
@@ -170,4 +178,4 @@ def from_hex(text: str) -> bytes:
 
 def pem_bytes(pem: str | Buffer) -> Buffer:
     """Return PEM, text or bytes, as bytes."""
-    return pem.encode() if isinstance(pem, str) else pem
+    return pem.encode("ascii", "replace") if isinstance(pem, str) else pem

@@ -24,7 +24,7 @@ def _single_signature(signature: Buffer, encoding: Encoding) -> ByteArray:
         if status[0] != OK:
             raise InvalidSignature("signature: not a SEQUENCE of two INTEGERs in DER")
         return rows
-    data = memoryview(signature).cast("B")
+    data = _common.byte_view(signature, "signature")
     if len(data) != 64:
         raise SignatureLengthError(f"signature: expected 64 bytes r ‖ s, got {len(data)}")
     return np.frombuffer(data, np.uint8).reshape(1, 64)
@@ -32,7 +32,7 @@ def _single_signature(signature: Buffer, encoding: Encoding) -> ByteArray:
 
 def _single_digest(digest: Buffer) -> ByteArray:
     """Return one digest as a (1, 32) array."""
-    data = memoryview(digest).cast("B")
+    data = _common.byte_view(digest, "digest")
     if len(data) != 32:
         raise ArgumentError(f"digest: expected 32 bytes, got {len(data)}")
     return np.frombuffer(data, np.uint8).reshape(1, 32)
@@ -64,15 +64,15 @@ class PublicKey:
         return key
 
     @classmethod
-    def from_bytes(cls, data: Buffer) -> PublicKey:
+    def from_bytes(cls, point: Buffer) -> PublicKey:
         """Take x ‖ y (64 bytes), or a point of SEC 1: 04 ‖ x ‖ y (65 bytes), 02 or 03 ‖ x (33 bytes, compressed).
 
         Raises:
-            TypeError: `data` is not bytes-like.
+            TypeError: `point` is not bytes-like.
             EncodingError: Another length or form; hybrid points (06, 07) are refused.
             BadKeyError: Not a point of the curve.
         """
-        return cls._make(_native.sm2_public_key_from_point(data))
+        return cls._make(_native.sm2_public_key_from_point(point))
 
     @classmethod
     def from_hex(cls, text: str) -> PublicKey:
