@@ -42,7 +42,7 @@ template <class F, class Group, int kWidth>
 inline Affine multiply_base_complete(const U256& k) {
   using Recoding = OddRecoding<kWidth>;
   const Affine* table = GeneratorTable<F, Group, kWidth>::get();
-  const Recoding digits(k, Group::kModulus.m);
+  Recoding digits(k, Group::kModulus.m);
   Projective sum = {kFeZero, kFeOne, kFeZero};
   for (int window = 0; window < Recoding::kWindows; ++window) {
     Affine p = select_entry<kWidth>(table + window * Recoding::kEntries, digits[window]);
@@ -55,6 +55,7 @@ inline Affine multiply_base_complete(const U256& k) {
   const Fe inverse = F::inverse(sum.z);
   const Affine result = {F::mul(sum.x, inverse), F::mul(sum.y, inverse)};
   explicit_bzero(&sum, sizeof(sum));
+  explicit_bzero(&digits, sizeof(digits));
   return result;
 }
 
@@ -74,7 +75,7 @@ struct BaseMultiples {
     uint64_t exceptional[kChunk] = {};
     const Affine* table = GeneratorTable<F, Group, kWidth>::get();
     for (size_t i = 0; i < items; ++i) {
-      const Recoding digits(scalars[i], Group::kModulus.m);
+      Recoding digits(scalars[i], Group::kModulus.m);
       for (size_t window = 0; window < kSlots; ++window) {
         const Digit digit = digits[static_cast<int>(window)];
         Affine p = select_entry<kWidth>(table + window * Recoding::kEntries, digit);
@@ -87,6 +88,7 @@ struct BaseMultiples {
         apply_sign<F>(p, digit);
         nodes[window * items + i] = p;
       }
+      explicit_bzero(&digits, sizeof(digits));
     }
     add_up<F, SecretInverse>(nodes, kSlots, 1, items, exceptional, products);
     std::memcpy(sums, nodes, items * sizeof(Affine));
@@ -112,9 +114,10 @@ inline uint64_t finish_signature(uint8_t signature[64], const SignKey& key, cons
                                  const uint8_t digest[32]) {
   const U256& n = kOrder.m;
   const U256 r = add_mod(reduce_once(0, load_be(digest), n), reduce_once(0, x, n), n);
-  const U256 k_plus_r = add_mod(k, r, n);
+  U256 k_plus_r = add_mod(k, r, n);
   const U256 s = sub_mod(mul_mod(load_be(key.inverse), k_plus_r, kOrder), r, n);
   const uint64_t valid = ~(zero_mask(r) | zero_mask(k_plus_r) | zero_mask(s));
+  explicit_bzero(&k_plus_r, sizeof(k_plus_r));  // as good as k, since r is published
   store_be(signature, select(valid, r, U256{}));
   store_be(signature + 32, select(valid, s, U256{}));
   return valid;

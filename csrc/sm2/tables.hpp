@@ -40,14 +40,11 @@ ACCEL_INLINE Fe mark_zero(Fe d, uint64_t* exceptional) {
   return d;
 }
 
-// For pair < pairs and item < items: the sum of the operands' points, given to operands.store, pair 0 first.
-// Operands has
+// The two passes of add_pairs. Operands has
 //   x(pair, item, x1, x2)        the abscissas
 //   points(pair, item, p1, p2)   the points
 //   store(pair, item, sum)
-// products: pairs * items elements of scratch. exceptional[item] is marked where x1 = x2 in some pair. Constant-time if
-// Inverse and Operands are.
-template <class F, class Inverse, class Operands>
+template <class F, class Operands>
 struct PairSums {
   const Operands& operands;
   size_t items;
@@ -93,9 +90,12 @@ struct PairSums {
   }
 };
 
+// For pair < pairs and item < items: the sum of the operands' points, given to operands.store, pair 0 first.
+// products: pairs * items elements of scratch. exceptional[item] is marked where x1 = x2 in some pair. Constant-time if
+// Inverse and Operands are.
 template <class F, class Inverse, class Operands>
 inline void add_pairs(const Operands& operands, size_t pairs, size_t items, uint64_t* exceptional, Fe* products) {
-  using Sums = PairSums<F, Inverse, Operands>;
+  using Sums = PairSums<F, Operands>;
   const Sums sums = {operands, items, exceptional, products};
   const size_t even = items & ~size_t{1};
   Fe running[Sums::kLanes] = {kFeOne, kFeOne};
