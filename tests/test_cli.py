@@ -398,7 +398,13 @@ def test_an_interrupted_make_block_leaves_no_half_file(tmp_path: Path, number: s
     path.write_bytes(b"old")
     numbers = ["--count", "100000000", "--signers", "2", "--message-size", "8"]
     command = [sys.executable, "-m", "accel.cli", "make-block", str(path), *numbers]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+    # Shells start background jobs with SIGINT ignored, and the child would inherit that.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    finally:
+        signal.signal(number, before)
+    try:
         deadline = time.monotonic() + 60
         while len(list(tmp_path.iterdir())) < 2:  # the temporary file is there: writing has begun
             assert child.poll() is None
@@ -406,6 +412,9 @@ def test_an_interrupted_make_block_leaves_no_half_file(tmp_path: Path, number: s
             time.sleep(0.05)
         child.send_signal(number)
         _, errors = child.communicate(timeout=60)
+    finally:
+        child.kill()  # does nothing to a child that has ended
+        child.wait()
     assert child.returncode == code
     assert b"Traceback" not in errors
     assert [entry.name for entry in tmp_path.iterdir()] == ["block"]
