@@ -92,9 +92,11 @@ fuzz: $(VENV)/.ci ## every libFuzzer target for FUZZ_SECONDS each
 	tools/run_fuzzers.sh build/fuzz/csrc/fuzz $(FUZZ_SECONDS)
 
 .PHONY: aarch64
+# Not the tests that fork a process with threads: there qemu-user itself (7.2) stops on an assertion of its own.
 aarch64: $(VENV)/.ci ## cross build for aarch64, C++ tests under qemu-user
 	$(call build,aarch64)
-	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1
+	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1 \
+	  --gtest_filter=-Pool.ForkWhile*
 
 .PHONY: symbols
 symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing else
