@@ -226,7 +226,7 @@ def _is_der_certificate(data: bytes) -> bool:
     """Whether it begins like a certificate: a sequence that begins with a sequence (TBSCertificate)."""
     try:
         first = core.Sequence.load(data)[0]
-    except Exception:
+    except Exception:  # asn1crypto's parser raises many kinds for bytes that are no DER
         return False
     return isinstance(first, core.Sequence)
 
