@@ -107,13 +107,13 @@ class Sm2Tasks {
   Sm2Tasks(const sm2::Kernel& kernel, const Workload& work) : kernel_(kernel), work_(work), status_(kItems) {
     // As the library's key rings have it: all tables in one piece of memory, in huge pages where the system gives them.
     constexpr size_t kHugePage = size_t{1} << 21;
-    const size_t size = (kernel.table_size * kRing + kHugePage - 1) / kHugePage * kHugePage;
+    const size_t size = (kernel.standard.bytes * kRing + kHugePage - 1) / kHugePage * kHugePage;
     tables_.reset(std::aligned_alloc(kHugePage, size));
     require(tables_ != nullptr, "no memory for tables");
     madvise(tables_.get(), size, MADV_HUGEPAGE);
     for (size_t i = 0; i < kRing; ++i) {
-      void* table = static_cast<uint8_t*>(tables_.get()) + i * kernel.table_size;
-      require(kernel.build_table(table, &work.public_keys[64 * i]), "build_table refused a key");
+      void* table = static_cast<uint8_t*>(tables_.get()) + i * kernel.standard.bytes;
+      require(kernel.standard.build(table, &work.public_keys[64 * i]), "build_table refused a key");
       ring_.push_back(table);
     }
     for (size_t i = 0; i < kItems; ++i) item_tables_.push_back(ring_[i % kRing]);
@@ -169,7 +169,7 @@ class Sm2Tasks {
     require_all_ok();
   }
   void verify_known() {
-    kernel_.verify_known(status_.data(), item_tables_.data(), {work_.signatures[1].data(), 64},
+    kernel_.standard.verify(status_.data(), item_tables_.data(), {work_.signatures[1].data(), 64},
                          {work_.digests.data(), 32}, kItems);
     require_all_ok();
   }
@@ -205,7 +205,7 @@ class Sm2Tasks {
     }
     Bytes damaged = work_.signatures[1];
     for (size_t i = 0; i < kItems; ++i) damaged[64 * i + 40] ^= 1;
-    kernel_.verify_known(status_.data(), item_tables_.data(), {damaged.data(), 64}, {work_.digests.data(), 32}, kItems);
+    kernel_.standard.verify(status_.data(), item_tables_.data(), {damaged.data(), 64}, {work_.digests.data(), 32}, kItems);
     for (size_t i = 0; i < kItems; ++i) {
       require(status_[i] == ACCEL_BAD_SIGNATURE, "a damaged signature was accepted");
       if (i < 16) {

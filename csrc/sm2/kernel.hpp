@@ -21,6 +21,17 @@ struct SignKey {
   uint8_t inverse[32];  // (1 + d)^-1 mod n
 };
 
+// Known keys have fixed-base tables, 64-byte aligned; a kernel may offer two schemes, of which the wide one spends more
+// memory on fewer additions.
+struct TableScheme {
+  int width;     // bits of a window
+  size_t bytes;  // of one key's table; 0: the kernel does not offer this scheme
+  // False if the key is no point of the curve.
+  bool (*build)(void* table, const uint8_t key[64]);
+  // tables[i] is item i's table. Variable time.
+  void (*verify)(uint8_t* status, const void* const* tables, Strided signatures, Strided digests, size_t count);
+};
+
 // Every function: any number of threads at once; no allocation once the generator's table stands (built on first use);
 // any count, chunked inside. Statuses are accel_status values.
 struct Kernel {
@@ -30,11 +41,8 @@ struct Kernel {
   // Unknown keys (x || y). Order of checks: key, range, equation. Variable time.
   void (*verify)(uint8_t* status, Strided keys, Strided signatures, Strided digests, size_t count);
 
-  // Known keys: a table of table_size bytes (64-byte aligned) per key. build_table: false if the key is no point of
-  // the curve. tables[i] is item i's table.
-  size_t table_size;
-  bool (*build_table)(void* table, const uint8_t key[64]);
-  void (*verify_known)(uint8_t* status, const void* const* tables, Strided signatures, Strided digests, size_t count);
+  // Known keys. Every kernel has the standard scheme.
+  TableScheme standard, wide;
 
   bool (*on_curve)(const uint8_t key[64]);
   // y from x and the parity of y; false if there is none. Variable time.

@@ -27,7 +27,7 @@ KeyRing::KeyRing(Strided keys, size_t count, const Identity& identity, uint64_t 
       count_(count),
       has_za_(identity.has_za()),
       keys_(new uint8_t[64 * count]),
-      table_stride_((kernel_.table_size + 63) / 64 * 64),
+      table_stride_((kernel_.standard.bytes + 63) / 64 * 64),
       arena_(nullptr, Unmap{0}) {
   for (size_t i = 0; i < count; ++i) std::memcpy(keys_.get() + 64 * i, keys[i], 64);
   require_points(bad_index);
@@ -40,7 +40,7 @@ KeyRing::KeyRing(Strided keys, size_t count, const Identity& identity, uint64_t 
   map_tables(memory_limit == 0 ? kDefaultTableMemory : memory_limit);
   parallel_for(table_count_, 1, [&](size_t begin, size_t end) {
     for (size_t i = begin; i < end; ++i) {
-      if (!kernel_.build_table(arena_.get() + table_stride_ * i, key(i))) {
+      if (!kernel_.standard.build(arena_.get() + table_stride_ * i, key(i))) {
         throw Error(ACCEL_INTERNAL, "a kernel builds no table for a key that it has found on the curve");
       }
     }
@@ -84,7 +84,7 @@ void KeyRing::verify_chunk(uint8_t* status, const uint32_t* indices, const uint8
   }
   count_verified(kernel_, count);
   if (known == count) {
-    kernel_.verify_known(status, tables, {signatures, 64}, {digests, 32}, count);
+    kernel_.standard.verify(status, tables, {signatures, 64}, {digests, 32}, count);
     return;
   }
   // Some keys have no table: both sorts are put together, known ones from the front and others from the back, and
@@ -101,7 +101,7 @@ void KeyRing::verify_chunk(uint8_t* status, const uint32_t* indices, const uint8
     std::memcpy(sorted_digests[at], digests + 32 * i, 32);
   }
   std::memset(sorted_status, ACCEL_NOT_CHECKED, count);
-  kernel_.verify_known(sorted_status, tables, {sorted_signatures[0], 64}, {sorted_digests[0], 32}, known);
+  kernel_.standard.verify(sorted_status, tables, {sorted_signatures[0], 64}, {sorted_digests[0], 32}, known);
   kernel_.verify(sorted_status + known, {keys[known], 64}, {sorted_signatures[known], 64}, {sorted_digests[known], 32},
                  count - known);
   for (size_t i = 0; i < count; ++i) status[i] = sorted_status[place[i]];

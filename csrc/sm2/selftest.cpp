@@ -68,14 +68,14 @@ bool verifies_known(const Kernel& kernel) {
   struct Free {
     void operator()(void* memory) const { std::free(memory); }
   };
-  const std::unique_ptr<void, Free> table(std::aligned_alloc(64, (kernel.table_size + 63) / 64 * 64));
+  const std::unique_ptr<void, Free> table(std::aligned_alloc(64, (kernel.standard.bytes + 63) / 64 * 64));
   if (!table) throw std::bad_alloc();
-  if (!kernel.build_table(table.get(), kPublic)) return false;
+  if (!kernel.standard.build(table.get(), kPublic)) return false;
   Items items;
   const void* tables[kCount];
   for (const void*& entry : tables) entry = table.get();
   uint8_t status[kCount] = {};
-  kernel.verify_known(status, tables, {items.signatures[0], 64}, {items.digests[0], 32}, kCount);
+  kernel.standard.verify(status, tables, {items.signatures[0], 64}, {items.digests[0], 32}, kCount);
   return std::memcmp(status, items.expected, kCount) == 0;
 }
 

@@ -21,8 +21,8 @@ inline std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& ke
 // A known key's table.
 class KeyTable {
  public:
-  KeyTable(const Kernel& kernel, const Bytes& key) : memory_(std::aligned_alloc(64, kernel.table_size)) {
-    if (memory_ == nullptr || !kernel.build_table(memory_.get(), key.data())) {
+  KeyTable(const Kernel& kernel, const Bytes& key) : memory_(std::aligned_alloc(64, kernel.standard.bytes)) {
+    if (memory_ == nullptr || !kernel.standard.build(memory_.get(), key.data())) {
       throw std::invalid_argument("no point of the curve");
     }
   }

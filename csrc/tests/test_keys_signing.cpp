@@ -143,7 +143,7 @@ TEST(Selftest, NoticesEachWrongFunction) {
   Kernel accepts = kPortable, rejects = kPortable, known = kPortable, signs = kPortable, publics = kPortable;
   accepts.verify = [](uint8_t* status, Strided, Strided, Strided, size_t count) { std::memset(status, 1, count); };
   rejects.verify = [](uint8_t* status, Strided, Strided, Strided, size_t count) { std::memset(status, 2, count); };
-  known.verify_known = [](uint8_t* status, const void* const*, Strided, Strided, size_t count) {
+  known.standard.verify = [](uint8_t* status, const void* const*, Strided, Strided, size_t count) {
     std::memset(status, 1, count);
   };
   signs.sign = [](uint8_t* status, uint8_t* signatures, const SignKey* const* keys, Strided nonces, Strided digests,
@@ -176,7 +176,7 @@ TEST(KeyRingPolicy, MixedBatches) {
     raw.insert(raw.end(), keys.back()->public_key(), keys.back()->public_key() + 64);
   }
   const Identity identity(nullptr, ACCEL_SM2_NO_ZA);
-  const size_t table = active_kernel().table_size;
+  const size_t table = active_kernel().standard.bytes;
   for (size_t tables : {size_t{0}, size_t{2}, size_t{5}}) {
     size_t bad_index = SIZE_MAX;
     const KeyRing ring({raw.data(), 64}, 5, identity, tables == 0 ? 1 : tables * table + table / 2, &bad_index);

@@ -124,7 +124,7 @@ class Sm2Adversary : public ::testing::TestWithParam<const Kernel*> {
       batch.add(*item);
     }
     Bytes status(batch.items.size(), 0xee);
-    kernel().verify_known(status.data(), pointers.data(), {batch.signatures.data(), 64}, {batch.digests.data(), 32},
+    kernel().standard.verify(status.data(), pointers.data(), {batch.signatures.data(), 64}, {batch.digests.data(), 32},
                           batch.items.size());
     batch.expect(status);
   }

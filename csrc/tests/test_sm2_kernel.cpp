@@ -52,7 +52,7 @@ TEST_P(Sm2Kernel, VerifiesTheStandardsExample) {
   const KeyTable table(*GetParam(), example.key);
   const void* tables[] = {table.get()};
   status = 0xee;
-  GetParam()->verify_known(&status, tables, {example.signature.data(), 64}, {example.e.data(), 32}, 1);
+  GetParam()->standard.verify(&status, tables, {example.signature.data(), 64}, {example.e.data(), 32}, 1);
   EXPECT_EQ(status, ACCEL_OK);
 }
 
@@ -70,7 +70,7 @@ TEST_P(Sm2Kernel, RejectsTheStandardsExampleWithAnyBitOfItDamaged) {
   Bytes status(kBits, 0xee), status_known(kBits, 0xee);
   const std::vector<const void*> tables(kBits, table.get());
   GetParam()->verify(status.data(), {example.key.data(), 0}, {signatures.data(), 64}, {digests.data(), 32}, kBits);
-  GetParam()->verify_known(status_known.data(), tables.data(), {signatures.data(), 64}, {digests.data(), 32}, kBits);
+  GetParam()->standard.verify(status_known.data(), tables.data(), {signatures.data(), 64}, {digests.data(), 32}, kBits);
   for (size_t bit = 0; bit < kBits; ++bit) {
     EXPECT_TRUE(status[bit] == ACCEL_BAD_SIGNATURE || status[bit] == ACCEL_BAD_RANGE) << bit;
     EXPECT_EQ(status_known[bit], status[bit]) << bit;
