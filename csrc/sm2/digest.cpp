@@ -46,12 +46,7 @@ void Identity::za_range(uint8_t* za, const uint8_t* keys, size_t count) const {
 }
 
 void digest_range(uint8_t* digests, const uint8_t* za, const Messages& messages, size_t begin, size_t end) {
-  sm3::Prefix prefix;
-  if (za != nullptr) {
-    // A prefix's place counts from item 0, which here is not in memory: only items from `begin` on are touched.
-    const uintptr_t item0 = reinterpret_cast<uintptr_t>(za) - kZaSize * begin;
-    prefix = {reinterpret_cast<const uint8_t*>(item0), kZaSize, kZaSize};
-  }
+  const sm3::Prefix prefix = za != nullptr ? sm3::Prefix{za, kZaSize, kZaSize} : sm3::Prefix{};
   sm3::hash_range(digests, sm3::kInitial, prefix, messages, begin, end);
 }
 

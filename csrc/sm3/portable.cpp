@@ -204,7 +204,7 @@ void hash_items(uint8_t* digests, const Midstate& initial, const Prefix& prefix,
                 size_t end) {
   Hasher hasher(initial);
   for (size_t i = begin; i < end; i++) {
-    const uint8_t* const item_prefix = prefix.size != 0 ? prefix.data + i * prefix.stride : nullptr;
+    const uint8_t* const item_prefix = prefix.size != 0 ? prefix.data + (i - begin) * prefix.stride : nullptr;
     hasher.hash(digests + (i - begin) * kDigestSize, item_prefix, prefix.size, messages.item(i));
   }
 }

@@ -21,8 +21,8 @@ struct Midstate {
 constexpr Midstate kInitial = {
     {0x7380166f, 0x4914b2b9, 0x172442d7, 0xda8a0600, 0xa96f30bc, 0x163138aa, 0xe38dee4d, 0xb0fb0e4e}, 0};
 
-// `size` bytes (at most 64) before each message: item i's stand at data + i * stride. ZA, or a domain's prefix byte
-// (stride 0).
+// `size` bytes (at most 64) before each message: those of the first item of the range stand at data, the next item's
+// `stride` bytes further on. ZA, or a domain's prefix byte (stride 0).
 struct Prefix {
   const uint8_t* data = nullptr;
   size_t stride = 0;
@@ -33,7 +33,7 @@ struct Kernel {
   const char* name;
   bool (*supported)(const CpuFeatures&);
   void (*compress)(uint32_t state[8], const uint8_t* blocks, size_t count);
-  // digests[i - begin] = SM3(initial, prefix_i || message_i) for i in [begin, end). No allocation.
+  // digests[i - begin] = SM3(initial, prefix[i - begin] || message_i) for i in [begin, end). No allocation.
   void (*hash_range)(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages,
                      size_t begin, size_t end);
 };
@@ -41,8 +41,8 @@ struct Kernel {
 // The kernel in force; self-tested. Throws Error(ACCEL_BAD_KERNEL) or Error(ACCEL_SELFTEST_FAILED).
 const Kernel& active_kernel();
 
-// One thread, active kernel: digests of messages [begin, end), counted for accel_kernel_items. This is what merkle/
-// and sm2/ call inside their own parallel_for.
+// One thread, active kernel: digests of messages [begin, end), counted for accel_kernel_items. Digests and prefixes
+// count from `begin`. This is what merkle/ and sm2/ call inside their own parallel_for.
 void hash_range(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages, size_t begin,
                 size_t end);
 
