@@ -56,9 +56,11 @@ cmake --build build/$(1) -j $(JOBS)
 endef
 
 .PHONY: bench
-bench: $(VENV)/.test ## rates of this machine, alternating with OpenSSL's in one run; scaling over threads
-	$(call build,bench)
-	build/bench/bench/native/accel_bench_openssl $(BENCH_ARGS)
+bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and OpenSSL's in one run; scaling over threads
+# Configured every time: crypto_mb may have been installed since.
+	cmake --preset bench --log-level=WARNING
+	cmake --build build/bench -j $(JOBS) --target accel_bench
+	build/bench/bench/native/accel_bench $(BENCH_ARGS)
 	python bench/threads.py
 
 .PHONY: cpp-test

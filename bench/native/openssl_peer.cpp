@@ -64,6 +64,20 @@ size_t OpensslKey::sign(uint8_t* der, const uint8_t digest[32]) {
   return size;
 }
 
+OpensslKeyGenerator::OpensslKeyGenerator() : context_(EVP_PKEY_CTX_new_from_name(nullptr, "SM2", nullptr)) {
+  require(EVP_PKEY_keygen_init(context_) == 1, "key generation");
+}
+
+OpensslKeyGenerator::~OpensslKeyGenerator() { EVP_PKEY_CTX_free(context_); }
+
+void OpensslKeyGenerator::generate(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    EVP_PKEY* key = nullptr;
+    require(EVP_PKEY_generate(context_, &key) == 1, "a new key");
+    EVP_PKEY_free(key);
+  }
+}
+
 OpensslSm3::OpensslSm3() : md_(EVP_MD_fetch(nullptr, "SM3", nullptr)), context_(EVP_MD_CTX_new()) {
   require(md_ != nullptr && context_ != nullptr, "SM3");
 }

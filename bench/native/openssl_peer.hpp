@@ -31,6 +31,19 @@ class OpensslKey {
   EVP_PKEY_CTX* sign_;
 };
 
+class OpensslKeyGenerator {
+ public:
+  OpensslKeyGenerator();
+  ~OpensslKeyGenerator();
+  OpensslKeyGenerator(const OpensslKeyGenerator&) = delete;
+  OpensslKeyGenerator& operator=(const OpensslKeyGenerator&) = delete;
+
+  void generate(size_t count);  // key pairs, thrown away
+
+ private:
+  EVP_PKEY_CTX* context_;
+};
+
 class OpensslSm3 {
  public:
   OpensslSm3();
