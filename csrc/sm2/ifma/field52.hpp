@@ -1,0 +1,345 @@
+// The field of SM2's recommended curve in eight lanes: integers mod p = 2^256 - 2^224 - 2^96 + 2^64 - 1 in five limbs
+// of 52 bits, Montgomery form with R = 2^260.
+//
+// Elements are not fully reduced: 260 bits hold values below 16 p, and the four bits to spare are what additions and
+// subtractions use up instead of reducing. Two forms, told apart by type:
+//
+//   Fe    limbs in [0, 2^52): what multiplication takes. Its value is below B p for a B that follows from how it came.
+//   Sum   limb-wise signed sums of a few Fe, before carries.
+//
+// Bounds: mul(a, b) for a < A p and b < B p is below (1 + A B / 16) p, so below 2 p wherever A B <= 16, which all code
+// here keeps to. reduce() gives values below (1 + 2^-27) p, sub<K>(a, b) values below (A + K) p. Constant-time unless
+// the name ends in _var.
+#pragma once
+
+#include "sm2/field.hpp"
+#include "sm2/field_inverse.hpp"
+
+namespace accel::sm2 {
+namespace {
+
+inline constexpr int kLimbs = 5, kLimbBits = 52;
+inline constexpr uint64_t kLimbMask = (uint64_t{1} << kLimbBits) - 1;
+
+struct Limbs52 {
+  uint64_t l[kLimbs];
+};
+
+constexpr Limbs52 to_limbs52(const U256& a) {
+  return {{a.v[0] & kLimbMask, (a.v[0] >> 52 | a.v[1] << 12) & kLimbMask, (a.v[1] >> 40 | a.v[2] << 24) & kLimbMask,
+           (a.v[2] >> 28 | a.v[3] << 36) & kLimbMask, a.v[3] >> 16}};
+}
+constexpr U256 from_limbs52(const Limbs52& a) {
+  return {{a.l[0] | a.l[1] << 52, a.l[1] >> 12 | a.l[2] << 40, a.l[2] >> 24 | a.l[3] << 28, a.l[3] >> 36 | a.l[4] << 16}};
+}
+
+// factor p, for a factor of at most 15.
+constexpr Limbs52 multiple_of_p(uint64_t factor) {
+  const Limbs52 p = to_limbs52(kP);
+  Limbs52 r{};
+  uint64_t carry = 0;
+  for (int i = 0; i < kLimbs; ++i) {
+    const u128 sum = static_cast<u128>(p.l[i]) * factor + carry;
+    r.l[i] = static_cast<uint64_t>(sum) & kLimbMask;
+    carry = static_cast<uint64_t>(sum >> kLimbBits);
+  }
+  return r;
+}
+
+// R mod p, R^2 mod p and R^3 mod p for R = 2^260.
+inline constexpr U256 kR260 = {{0x0000000000000010, 0x0000000ffffffff0, 0x0000000000000000, 0x0000001000000000}};
+inline constexpr U256 kR260Squared = {
+    {0x0000020000000300, 0x000002ffffffff00, 0x0000010000000100, 0x0000040000000200}};
+inline constexpr U256 kR260Cubed = {{0x0001200000016000, 0x0000efffffff8000, 0x0000a0000000c000, 0x0001b00000009000}};
+
+// A lane's element: a R mod p with R = 2^260, below p, in four limbs of 64 bits, which is how tables hold it.
+struct Fe260 {
+  uint64_t v[4];
+};
+
+template <class V>
+struct Field52 {
+  using Mask = typename V::Mask;
+  static constexpr size_t kLanes = V::kLanes;
+
+  struct Fe {
+    V l[kLimbs];
+  };
+  // |limb| below 2^63, in two's complement.
+  struct Sum {
+    V l[kLimbs];
+  };
+
+  static ACCEL_INLINE Fe broadcast(const U256& a) {
+    const Limbs52 limbs = to_limbs52(a);
+    Fe r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = V::broadcast(limbs.l[i]);
+    return r;
+  }
+  static ACCEL_INLINE Fe one() { return broadcast(kR260); }
+
+  static ACCEL_INLINE Sum sum(const Fe& a) {
+    Sum r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = a.l[i];
+    return r;
+  }
+  template <class A, class B>
+  static ACCEL_INLINE Sum plus(const A& a, const B& b) {
+    Sum r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = a.l[i] + b.l[i];
+    return r;
+  }
+  template <class A, class B>
+  static ACCEL_INLINE Sum minus(const A& a, const B& b) {
+    Sum r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = a.l[i] - b.l[i];
+    return r;
+  }
+  template <int kBits, class A>
+  static ACCEL_INLINE Sum times_power(const A& a) {
+    Sum r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = a.l[i].template shl<kBits>();
+    return r;
+  }
+
+  // a + kMultiple p with limbs normalised; the value must be in [0, 2^260).
+  template <int kMultiple, class A>
+  static ACCEL_INLINE Fe tighten(const A& a) {
+    static_assert(0 <= kMultiple && kMultiple < 16);
+    constexpr Limbs52 kAdded = multiple_of_p(kMultiple);
+    const V mask = V::broadcast(kLimbMask);
+    Fe r;
+    V carry = V::zero();
+    for (int i = 0; i < kLimbs; ++i) {
+      V limb = a.l[i];
+      if (kAdded.l[i] != 0) limb = limb + V::broadcast(kAdded.l[i]);
+      if (i > 0) limb = limb + carry;
+      r.l[i] = i + 1 < kLimbs ? limb & mask : limb;
+      carry = limb.template sar<kLimbBits>();
+    }
+    check(r);
+    return r;
+  }
+  // The value of a, in [-16 p, 16 p] and with |limb| < 2^54, less the multiple of p that leaves it in
+  // [0, (1 + 2^-27) p).
+  static ACCEL_INLINE Fe reduce(const Sum& a) {
+    // q p is taken away as q (2^256 - 2^224 - 2^96 + 2^64 - 1), with q the top limb's part above 2^256. Carries from
+    // below may still lower that limb by up to 4: it keeps 8 or more. What comes back from the smaller terms of p is
+    // below 16 2^224.
+    const V q = (a.l[4] - V::broadcast(8)).template sar<48>();
+    Sum r;
+    r.l[0] = a.l[0] + q;
+    r.l[1] = a.l[1] + (q.template shl<44>() - q.template shl<12>());
+    r.l[2] = a.l[2];
+    r.l[3] = a.l[3];
+    r.l[4] = a.l[4] + (q.template shl<16>() - q.template shl<48>());
+    return tighten<0>(r);
+  }
+  // a - b + kMultiple p, for b <= kMultiple p.
+  template <int kMultiple>
+  static ACCEL_INLINE Fe sub(const Fe& a, const Fe& b) {
+    check_below<kMultiple>(b);
+    return tighten<kMultiple>(minus(a, b));
+  }
+  static ACCEL_INLINE Fe add(const Fe& a, const Fe& b) { return tighten<0>(plus(a, b)); }
+
+  // a b / R
+  static ACCEL_INLINE Fe mul(const Fe& a, const Fe& b) {
+    check(a);
+    check(b);
+    V t[2 * kLimbs];
+    for (V& limb : t) limb = V::zero();
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) {
+#pragma GCC unroll 5
+      for (int j = 0; j < kLimbs; ++j) t[i + j] = V::madd_low(t[i + j], a.l[i], b.l[j]);
+#pragma GCC unroll 5
+      for (int j = 0; j < kLimbs; ++j) t[i + j + 1] = V::madd_high(t[i + j + 1], a.l[i], b.l[j]);
+      reduce_limb(t + i);
+    }
+    return reduced(t);
+  }
+
+  // a^2 / R
+  static ACCEL_INLINE Fe sqr(const Fe& a) {
+    check(a);
+    V t[2 * kLimbs];
+    for (V& limb : t) limb = V::zero();
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) {
+#pragma GCC unroll 5
+      for (int j = i + 1; j < kLimbs; ++j) {
+        t[i + j] = V::madd_low(t[i + j], a.l[i], a.l[j]);
+        t[i + j + 1] = V::madd_high(t[i + j + 1], a.l[i], a.l[j]);
+      }
+    }
+#pragma GCC unroll 10
+    for (int i = 1; i < 2 * kLimbs - 1; ++i) t[i] = t[i] + t[i];
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) {
+      t[2 * i] = V::madd_low(t[2 * i], a.l[i], a.l[i]);
+      t[2 * i + 1] = V::madd_high(t[2 * i + 1], a.l[i], a.l[i]);
+    }
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) reduce_limb(t + i);
+    return reduced(t);
+  }
+
+  static inline Fe sqr_times(Fe a, int count) {
+    for (int i = 0; i < count; ++i) a = sqr(a);
+    return a;
+  }
+
+  // The value below p, for a below 2 p.
+  static ACCEL_INLINE Fe canonical(const Fe& a) {
+    constexpr Limbs52 kModulus = multiple_of_p(1);
+    const V mask = V::broadcast(kLimbMask);
+    Fe d;
+    V borrow = V::zero();  // 0 or -1
+    for (int i = 0; i < kLimbs; ++i) {
+      const V limb = a.l[i] - V::broadcast(kModulus.l[i]) + borrow;
+      d.l[i] = i + 1 < kLimbs ? limb & mask : limb;
+      borrow = limb.template sar<kLimbBits>();
+    }
+    const V keep = borrow.template sar<63 - kLimbBits>();  // all ones where a < p
+    Fe r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = d.l[i] ^ ((a.l[i] ^ d.l[i]) & keep);
+    check(r);
+    return r;
+  }
+
+  // Lanes where a is a multiple of p, for any a.
+  static ACCEL_INLINE Mask zero_mask(const Fe& a) {
+    // a / R is below 1.0001 p: 0 or p. As 0 has no limb set, p has them all; it is told apart by canonical().
+    Fe raw_one = broadcast(U256{{1, 0, 0, 0}});
+    const Fe r = canonical(mul(a, raw_one));
+    return V::equal(r.l[0] | r.l[1] | r.l[2] | r.l[3] | r.l[4], V::zero());
+  }
+
+  static ACCEL_INLINE Fe select(Mask mask, const Fe& a, const Fe& b) {
+    Fe r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = V::select(mask, a.l[i], b.l[i]);
+    return r;
+  }
+  // Lane i of the result is lane indices[i] of a.
+  static ACCEL_INLINE Fe permute(const V& indices, const Fe& a) {
+    Fe r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = V::permute(indices, a.l[i]);
+    return r;
+  }
+
+  // Four limbs of 64 bits a lane, as Fe260 and U256 have them, to five of 52 and back; below 2^256.
+  static ACCEL_INLINE Fe unpack(const V& w0, const V& w1, const V& w2, const V& w3) {
+    const V mask = V::broadcast(kLimbMask);
+    Fe r;
+    r.l[0] = w0 & mask;
+    r.l[1] = (w0.template shr<52>() | w1.template shl<12>()) & mask;
+    r.l[2] = (w1.template shr<40>() | w2.template shl<24>()) & mask;
+    r.l[3] = (w2.template shr<28>() | w3.template shl<36>()) & mask;
+    r.l[4] = w3.template shr<16>();
+    return r;
+  }
+  static ACCEL_INLINE void pack(V (&w)[4], const Fe& a) {
+    w[0] = a.l[0] | a.l[1].template shl<52>();
+    w[1] = a.l[1].template shr<12>() | a.l[2].template shl<40>();
+    w[2] = a.l[2].template shr<24>() | a.l[3].template shl<28>();
+    w[3] = a.l[3].template shr<36>() | a.l[4].template shl<16>();
+  }
+  // Lane i of a below 2^256.
+  static inline U256 lane(const Fe& a, size_t i) {
+    U256 r{};
+    V words[4];
+    pack(words, a);
+    for (int k = 0; k < 4; ++k) {
+      uint64_t lanes[kLanes];
+      words[k].store(lanes);
+      r.v[k] = lanes[i];
+    }
+    return r;
+  }
+
+  // Into and out of Montgomery form: a below 2^256; integers below p.
+  static ACCEL_INLINE Fe from_integer(const Fe& a) { return mul(a, broadcast(kR260Squared)); }
+  static ACCEL_INLINE Fe to_integer(const Fe& a) { return canonical(mul(a, broadcast(U256{{1, 0, 0, 0}}))); }
+
+  // The lanes' inverses by one inversion; every lane 0 if one is. Variable time.
+  static inline Fe inverse_var(const Fe& a) {
+    return merge_inversions(a, [](const Fe& product) {
+      // (a R)^-1 R^3 / R = a^-1 R
+      const U256 inverse = inverse_mod_p_var(lane(canonical(product), 0));
+      return mul(broadcast(inverse), broadcast(kR260Cubed));
+    });
+  }
+
+  // a^(p - 2) lane by lane: the inverse, and 0 for 0. p - 2 has the bits 1^31 0 1^128 0^32 1^62 0 1.
+  static inline Fe inverse(const Fe& a) {
+    const Fe a2 = mul(sqr(a), a);                 // 1^2
+    const Fe a3 = mul(sqr(a2), a);                // 1^3
+    const Fe a6 = mul(sqr_times(a3, 3), a3);      // 1^6
+    const Fe a12 = mul(sqr_times(a6, 6), a6);     // 1^12
+    const Fe a15 = mul(sqr_times(a12, 3), a3);    // 1^15
+    const Fe a30 = mul(sqr_times(a15, 15), a15);  // 1^30
+    const Fe a31 = mul(sqr(a30), a);              // 1^31
+    const Fe a32 = mul(sqr(a31), a);              // 1^32
+    Fe r = mul(sqr_times(a31, 33), a32);          // 1^31 0 1^32
+    for (int i = 0; i < 3; ++i) r = mul(sqr_times(r, 32), a32);  // 1^31 0 1^128
+    r = mul(sqr_times(r, 62), a30);               // 1^31 0 1^128 0^32 1^30
+    r = mul(sqr_times(r, 30), a30);               // 1^31 0 1^128 0^32 1^60
+    r = mul(sqr_times(r, 2), a2);                 // 1^31 0 1^128 0^32 1^62
+    return mul(sqr_times(r, 2), a);
+  }
+
+  // a < kBound p (and a little more, which the top limb does not show).
+  template <int kBound>
+  static ACCEL_INLINE void check_below([[maybe_unused]] const Fe& a) {
+#if defined(ACCEL_CHECKED)
+    ACCEL_INVARIANT(V::less(a.l[4], V::broadcast(uint64_t{kBound} << 48)) == 0xff);
+#endif
+  }
+  // Limbs in range: what mul takes.
+  static ACCEL_INLINE void check([[maybe_unused]] const Fe& a) {
+#if defined(ACCEL_CHECKED)
+    for (int i = 0; i < kLimbs; ++i) {
+      ACCEL_INVARIANT(V::less(a.l[i], V::broadcast(uint64_t{1} << kLimbBits)) == 0xff);
+    }
+#endif
+  }
+
+ private:
+  // One step of the reduction: t[0] is made a multiple of 2^52 and goes up. -1/p = 1 mod 2^52, so the multiple of p to
+  // add is q = t[0] mod 2^52 itself, and with
+  //   p = -1 + 2^52 (2^52 - 2^44 + 2^12) - 2^104 + 2^208 (2^48 - 2^16)
+  // it takes two products. Limbs may become negative by less than 2^52 on the way.
+  static ACCEL_INLINE void reduce_limb(V* t) {
+    constexpr uint64_t kLow = (uint64_t{1} << 52) - (uint64_t{1} << 44) + (uint64_t{1} << 12);
+    constexpr uint64_t kHigh = (uint64_t{1} << 48) - (uint64_t{1} << 16);
+    const V q = t[0] & V::broadcast(kLimbMask);
+    t[1] = t[1] + t[0].template sar<kLimbBits>();
+    t[1] = V::madd_low(t[1], q, V::broadcast(kLow));
+    t[2] = V::madd_high(t[2] - q, q, V::broadcast(kLow));
+    t[4] = V::madd_low(t[4], q, V::broadcast(kHigh));
+    t[5] = V::madd_high(t[5], q, V::broadcast(kHigh));
+  }
+  static ACCEL_INLINE Fe reduced(const V (&t)[2 * kLimbs]) {
+    Sum r;
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = t[kLimbs + i];
+    return tighten<0>(r);
+  }
+
+  // The inverse of a lane from that of all lanes' product: the product of the other lanes, by halves, quarters, eighths.
+  template <class Invert>
+  static inline Fe merge_inversions(const Fe& a, const Invert& invert) {
+    static constexpr uint64_t kHalf[8] = {4, 5, 6, 7, 0, 1, 2, 3}, kQuarter[8] = {2, 3, 0, 1, 6, 7, 4, 5},
+                              kEighth[8] = {1, 0, 3, 2, 5, 4, 7, 6};
+    const Fe other1 = permute(V::load(kHalf), a);
+    const Fe product2 = mul(a, other1);
+    const Fe other2 = permute(V::load(kQuarter), product2);
+    const Fe product4 = mul(product2, other2);
+    const Fe other4 = permute(V::load(kEighth), product4);
+    const Fe inverse = invert(mul(product4, other4));
+    return mul(mul(inverse, other1), mul(other2, other4));
+  }
+};
+
+}  // namespace
+}  // namespace accel::sm2
