@@ -8,7 +8,7 @@
 //   Sum   limb-wise signed sums of a few Fe, before carries.
 //
 // Bounds: mul(a, b) for a < A p and b < B p is below (1 + A B / 16) p, so below 2 p wherever A B <= 16, which all code
-// here keeps to. reduce() gives values below (1 + 2^-27) p, sub<K>(a, b) values below (A + K) p. Constant-time unless
+// here keeps to. reduce() gives values below (1 + 2^-26) p, sub<K>(a, b) values below (A + K) p. Constant-time unless
 // the name ends in _var.
 #pragma once
 
@@ -120,13 +120,13 @@ struct Field52 {
     check(r);
     return r;
   }
-  // The value of a, in [-16 p, 16 p] and with |limb| < 2^54, less the multiple of p that leaves it in
-  // [0, (1 + 2^-27) p).
+  // The value of a, in [-16 p, 16 p] and with |limb| < 2^57, less the multiple of p that leaves it in
+  // [0, (1 + 2^-26) p).
   static ACCEL_INLINE Fe reduce(const Sum& a) {
-    // q p is taken away as q (2^256 - 2^224 - 2^96 + 2^64 - 1), with q the top limb's part above 2^256. Carries from
-    // below may still lower that limb by up to 4: it keeps 8 or more. What comes back from the smaller terms of p is
-    // below 16 2^224.
-    const V q = (a.l[4] - V::broadcast(8)).template sar<48>();
+    // q p is taken away as q (2^256 - 2^224 - 2^96 + 2^64 - 1), with q the top limb's part above 2^256. A negative q
+    // takes up to 16 2^16 from the top limb by its second term, and carries from below up to 2^6: it keeps 2^21 or more
+    // before that. What a positive q gives back is below 16 2^16.
+    const V q = (a.l[4] - V::broadcast(uint64_t{1} << 21)).template sar<48>();
     Sum r;
     r.l[0] = a.l[0] + q;
     r.l[1] = a.l[1] + (q.template shl<44>() - q.template shl<12>());
