@@ -13,6 +13,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 JOBS ?= 2
 FUZZ_SECONDS ?= 30
 PYTEST_ARGS ?=
+# Built by cpp-test, and tried by a test.
+PYTEST := ACCEL_BENCH_PROGRAM=build/checked/bench/native/accel_bench python -m pytest
 BENCH_ARGS ?=
 
 # Set-up runs again when one of the files that describe it has changed.
@@ -30,11 +32,11 @@ demo: $(VENV)/.demo ## certificates, a block of 100,000 signed transactions, ver
 
 .PHONY: test
 test: $(VENV)/.test cpp-test ## the C++ tests with invariants checked, then the Python tests
-	python -m pytest -m "not long" $(PYTEST_ARGS)
+	$(PYTEST) -m "not long" $(PYTEST_ARGS)
 
 .PHONY: test-long
 test-long: $(VENV)/.test cpp-test ## the same with the tests that take more than a minute
-	python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.test ## formatting, style and types
@@ -49,18 +51,18 @@ format: $(VENV)/.test ## put formatting right
 	ruff format $(wildcard $(PYTHON_SOURCES))
 	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format -i
 
-# $(call build,PRESET): configure once, then build what changed.
+# $(call build,PRESET[,TARGET]): configure, which takes a second (presets change, and libraries get installed), then
+# build what changed.
 define build
-[ -e build/$(1)/build.ninja ] || cmake --preset $(1) --log-level=WARNING
-cmake --build build/$(1) -j $(JOBS)
+cmake --preset $(1) --log-level=WARNING >/dev/null
+cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 endef
 
 .PHONY: bench
-bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and OpenSSL's in one run; scaling over threads
-# Configured every time: crypto_mb may have been installed since.
-	cmake --preset bench --log-level=WARNING
-	cmake --build build/bench -j $(JOBS) --target accel_bench
+bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and OpenSSL's in one run; Python's overhead; scaling over threads
+	$(call build,bench,accel_bench)
 	build/bench/bench/native/accel_bench $(BENCH_ARGS)
+	python bench/overhead.py
 	python bench/threads.py
 
 .PHONY: cpp-test
