@@ -90,6 +90,11 @@ ctime: $(VENV)/.ci ## constant time: secrets poisoned, under valgrind memcheck
 	$(call build,ctime)
 	tools/check_ctime.sh build/ctime/csrc/tests
 
+.PHONY: isa
+isa: $(VENV)/.ci ## on emulated CPUs without AVX2, ADX ...: the right kernels, and no instruction that is not there
+	$(call build,ctime)
+	tools/check_isa.sh build/ctime/csrc/tests/isa_probe
+
 .PHONY: fuzz
 fuzz: $(VENV)/.ci ## every libFuzzer target for FUZZ_SECONDS each
 	$(call build,fuzz)

@@ -25,9 +25,9 @@ constexpr NamedFeature kNames[] = {
     {"avx512ifma", &CpuFeatures::avx512ifma},
 };
 
-#if defined(__x86_64__)
-
 constexpr bool bit(uint32_t word, unsigned index) { return ((word >> index) & 1) != 0; }
+
+#if defined(__x86_64__)
 
 // XCR0: which register states the operating system saves on a context switch. Only valid with OSXSAVE.
 uint64_t read_xcr0() {
@@ -36,24 +36,14 @@ uint64_t read_xcr0() {
   return (static_cast<uint64_t>(high) << 32) | low;
 }
 
-// Bit numbers: Intel SDM volume 2A, CPUID; XCR0: volume 1, 13.3.
 CpuFeatures detect() {
-  CpuFeatures features;
+  CpuidWords words;
   uint32_t eax, ebx, ecx, edx;
-  if (__get_cpuid_count(1, 0, &eax, &ebx, &ecx, &edx) == 0) return features;
-  const bool osxsave = bit(ecx, 27);
-  const bool avx = bit(ecx, 28);
-  const uint64_t xcr0 = osxsave ? read_xcr0() : 0;
-  const bool ymm_saved = (xcr0 & 0x06) == 0x06;  // SSE and upper halves of ymm
-  const bool zmm_saved = (xcr0 & 0xe6) == 0xe6;  // and opmask, upper halves of zmm0-15, zmm16-31
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return features;
-  features.bmi2 = bit(ebx, 8);
-  features.adx = bit(ebx, 19);
-  features.avx2 = avx && ymm_saved && bit(ebx, 5);
-  const bool f_dq_bw_vl = bit(ebx, 16) && bit(ebx, 17) && bit(ebx, 30) && bit(ebx, 31);
-  features.avx512 = features.avx2 && zmm_saved && f_dq_bw_vl;
-  features.avx512ifma = features.avx512 && bit(ebx, 21);
-  return features;
+  if (__get_cpuid_count(1, 0, &eax, &ebx, &ecx, &edx) == 0) return {};
+  words.leaf1_ecx = ecx;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return {};
+  words.leaf7_ebx = ebx;
+  return features_of(words, read_xcr0);
 }
 
 #else
@@ -89,6 +79,24 @@ CpuFeatures detect_and_mask() {
 }
 
 }  // namespace
+
+// Bit numbers: Intel SDM volume 2A, CPUID; XCR0: volume 1, 13.3.
+CpuFeatures features_of(const CpuidWords& words, uint64_t (*xcr0_of_system)()) {
+  CpuFeatures features;
+  const bool osxsave = bit(words.leaf1_ecx, 27);
+  const bool avx = bit(words.leaf1_ecx, 28);
+  const uint64_t xcr0 = osxsave ? xcr0_of_system() : 0;
+  const bool ymm_saved = (xcr0 & 0x06) == 0x06;  // SSE and upper halves of ymm
+  const bool zmm_saved = (xcr0 & 0xe6) == 0xe6;  // and opmask, upper halves of zmm0-15, zmm16-31
+  const uint32_t ebx = words.leaf7_ebx;
+  features.bmi2 = bit(ebx, 8);
+  features.adx = bit(ebx, 19);
+  features.avx2 = avx && ymm_saved && bit(ebx, 5);
+  const bool f_dq_bw_vl = bit(ebx, 16) && bit(ebx, 17) && bit(ebx, 30) && bit(ebx, 31);
+  features.avx512 = features.avx2 && zmm_saved && f_dq_bw_vl;
+  features.avx512ifma = features.avx512 && bit(ebx, 21);
+  return features;
+}
 
 const CpuFeatures& cpu_features() {
   static const CpuFeatures features = detect_and_mask();

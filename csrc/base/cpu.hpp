@@ -1,6 +1,7 @@
 // What this CPU can run, with the operating system's consent (XGETBV).
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace accel {
@@ -11,6 +12,14 @@ struct CpuFeatures {
   bool avx512 = false;      // F, BW, DQ, VL and the opmask and zmm state
   bool avx512ifma = false;  // avx512 and IFMA
 };
+
+// What CPUID says: leaf 1's ecx, and leaf 7's ebx (subleaf 0).
+struct CpuidWords {
+  uint32_t leaf1_ecx = 0, leaf7_ebx = 0;
+};
+// The features that both the CPU and the system give: a register that the system does not save is not used, whatever
+// CPUID says. `xcr0_of_system` is called only if CPUID says that the system has enabled XGETBV.
+CpuFeatures features_of(const CpuidWords& words, uint64_t (*xcr0_of_system)());
 
 // Detected once, less the features named in ACCEL_CPU_MASK ("avx512,avx2": for tests of the choice of kernels on a
 // CPU that has more than the one they play). Throws Error(ACCEL_BAD_ARGUMENT) for an unknown name in it.

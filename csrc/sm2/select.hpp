@@ -3,9 +3,12 @@
 
 #include <cstdint>
 
+#include "base/dispatch.hpp"
 #include "sm2/kernel.hpp"
 
 namespace accel::sm2 {
+
+dispatch::Family<Kernel>& family();
 
 // For accel_kernel_items: `items` were computed by this kernel.
 void count_verified(const Kernel& kernel, uint64_t items);

@@ -3,16 +3,15 @@
 
 #include <vector>
 
-#include "base/cpu.hpp"
-#include "sm2/kernel.hpp"
+#include "sm2/select.hpp"
 
 namespace accel::sm2::testing {
 
 inline std::vector<const Kernel*> supported_kernels() {
-  std::vector<const Kernel*> kernels = {&kPortable};
-#if defined(__x86_64__)
-  if (kAdx.supported(cpu_features())) kernels.push_back(&kAdx);
-#endif
+  std::vector<const Kernel*> kernels;
+  for (size_t i = 0; i < family().kernel_count(); ++i) {
+    if (family().supported(i)) kernels.push_back(family().kernel(i));
+  }
   return kernels;
 }
 

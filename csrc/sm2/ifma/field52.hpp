@@ -30,7 +30,8 @@ constexpr Limbs52 to_limbs52(const U256& a) {
            (a.v[2] >> 28 | a.v[3] << 36) & kLimbMask, a.v[3] >> 16}};
 }
 constexpr U256 from_limbs52(const Limbs52& a) {
-  return {{a.l[0] | a.l[1] << 52, a.l[1] >> 12 | a.l[2] << 40, a.l[2] >> 24 | a.l[3] << 28, a.l[3] >> 36 | a.l[4] << 16}};
+  return {
+      {a.l[0] | a.l[1] << 52, a.l[1] >> 12 | a.l[2] << 40, a.l[2] >> 24 | a.l[3] << 28, a.l[3] >> 36 | a.l[4] << 16}};
 }
 
 // factor p, for a factor of at most 15.
@@ -48,8 +49,7 @@ constexpr Limbs52 multiple_of_p(uint64_t factor) {
 
 // R mod p, R^2 mod p and R^3 mod p for R = 2^260.
 inline constexpr U256 kR260 = {{0x0000000000000010, 0x0000000ffffffff0, 0x0000000000000000, 0x0000001000000000}};
-inline constexpr U256 kR260Squared = {
-    {0x0000020000000300, 0x000002ffffffff00, 0x0000010000000100, 0x0000040000000200}};
+inline constexpr U256 kR260Squared = {{0x0000020000000300, 0x000002ffffffff00, 0x0000010000000100, 0x0000040000000200}};
 inline constexpr U256 kR260Cubed = {{0x0001200000016000, 0x0000efffffff8000, 0x0000a0000000c000, 0x0001b00000009000}};
 
 // A lane's element: a R mod p with R = 2^260, below p, in four limbs of 64 bits, which is how tables hold it.
@@ -273,19 +273,19 @@ struct Field52 {
 
   // a^(p - 2) lane by lane: the inverse, and 0 for 0. p - 2 has the bits 1^31 0 1^128 0^32 1^62 0 1.
   static inline Fe inverse(const Fe& a) {
-    const Fe a2 = mul(sqr(a), a);                 // 1^2
-    const Fe a3 = mul(sqr(a2), a);                // 1^3
-    const Fe a6 = mul(sqr_times(a3, 3), a3);      // 1^6
-    const Fe a12 = mul(sqr_times(a6, 6), a6);     // 1^12
-    const Fe a15 = mul(sqr_times(a12, 3), a3);    // 1^15
-    const Fe a30 = mul(sqr_times(a15, 15), a15);  // 1^30
-    const Fe a31 = mul(sqr(a30), a);              // 1^31
-    const Fe a32 = mul(sqr(a31), a);              // 1^32
-    Fe r = mul(sqr_times(a31, 33), a32);          // 1^31 0 1^32
+    const Fe a2 = mul(sqr(a), a);                                // 1^2
+    const Fe a3 = mul(sqr(a2), a);                               // 1^3
+    const Fe a6 = mul(sqr_times(a3, 3), a3);                     // 1^6
+    const Fe a12 = mul(sqr_times(a6, 6), a6);                    // 1^12
+    const Fe a15 = mul(sqr_times(a12, 3), a3);                   // 1^15
+    const Fe a30 = mul(sqr_times(a15, 15), a15);                 // 1^30
+    const Fe a31 = mul(sqr(a30), a);                             // 1^31
+    const Fe a32 = mul(sqr(a31), a);                             // 1^32
+    Fe r = mul(sqr_times(a31, 33), a32);                         // 1^31 0 1^32
     for (int i = 0; i < 3; ++i) r = mul(sqr_times(r, 32), a32);  // 1^31 0 1^128
-    r = mul(sqr_times(r, 62), a30);               // 1^31 0 1^128 0^32 1^30
-    r = mul(sqr_times(r, 30), a30);               // 1^31 0 1^128 0^32 1^60
-    r = mul(sqr_times(r, 2), a2);                 // 1^31 0 1^128 0^32 1^62
+    r = mul(sqr_times(r, 62), a30);                              // 1^31 0 1^128 0^32 1^30
+    r = mul(sqr_times(r, 30), a30);                              // 1^31 0 1^128 0^32 1^60
+    r = mul(sqr_times(r, 2), a2);                                // 1^31 0 1^128 0^32 1^62
     return mul(sqr_times(r, 2), a);
   }
 
@@ -326,7 +326,8 @@ struct Field52 {
     return tighten<0>(r);
   }
 
-  // The inverse of a lane from that of all lanes' product: the product of the other lanes, by halves, quarters, eighths.
+  // The inverse of a lane from that of all lanes' product: the product of the other lanes, by halves, quarters,
+  // eighths.
   template <class Invert>
   static inline Fe merge_inversions(const Fe& a, const Invert& invert) {
     static constexpr uint64_t kHalf[8] = {4, 5, 6, 7, 0, 1, 2, 3}, kQuarter[8] = {2, 3, 0, 1, 6, 7, 4, 5},
