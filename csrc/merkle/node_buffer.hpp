@@ -1,6 +1,8 @@
 // A growing array of hashes that is not cleared before it is written.
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -29,12 +31,24 @@ class NodeBuffer {
     static_cast<void>(data_.release());
     data_.reset(static_cast<uint8_t*>(grown));
     capacity_ = wanted;
+    prefer_huge_pages(data_.get(), wanted * kHashSize);
   }
 
  private:
   struct Free {
     void operator()(uint8_t* data) const { std::free(data); }
   };
+
+  // A wish, for the huge pages that lie wholly inside. With small pages, the page faults of a tree over 2^20 leaves
+  // take 15 ms, half of what a vector kernel takes to hash it.
+  static void prefer_huge_pages(uint8_t* data, uint64_t size) {
+    constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+    const auto address = reinterpret_cast<uintptr_t>(data);
+    const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
+    const uintptr_t end = (address + size) / kHugePage * kHugePage;
+    if (begin < end) madvise(data + (begin - address), end - begin, MADV_HUGEPAGE);
+  }
+
   // 2^48 bytes: what a process can address on x86-64 and ARM. Also keeps the products here far from 2^64.
   static constexpr uint64_t kMaxNodes = (UINT64_C(1) << 48) / kHashSize;
 
