@@ -139,6 +139,22 @@ Messages::Messages(const uint8_t* data, size_t stride, size_t length, size_t cou
   total_size_ = check_strided(view_, count, argument_);
 }
 
+void Messages::items(size_t begin, size_t count, Bytes* out) const {
+  const auto fill = [&](auto item) {
+    for (size_t k = 0; k < count; k++) out[k] = item(begin + k);
+  };
+  switch (view_.layout) {
+    case ACCEL_LAYOUT_STRIDED:
+      return fill([view = view_](size_t i) { return Bytes{view.data + i * view.stride, view.length}; });
+    case ACCEL_LAYOUT_RAGGED32:
+      return fill([this](size_t i) { return ragged_item<int32_t>(view_, i, argument_); });
+    case ACCEL_LAYOUT_RAGGED64:
+      return fill([this](size_t i) { return ragged_item<int64_t>(view_, i, argument_); });
+    default:
+      return fill([this](size_t i) { return pointer_item(view_, i, argument_); });
+  }
+}
+
 Bytes Messages::item(size_t i) const {
   switch (view_.layout) {
     case ACCEL_LAYOUT_STRIDED:

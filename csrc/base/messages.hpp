@@ -25,6 +25,8 @@ class Messages {
   size_t count() const { return count_; }
   // Throws Error(ACCEL_BAD_ARGUMENT) when the offsets have changed since validation and no longer hold.
   Bytes item(size_t i) const;
+  // out[k] = item(begin + k) for k in [0, count), at a few cycles each: what a kernel with lanes to fill calls.
+  void items(size_t begin, size_t count, Bytes* out) const;
   // Bytes in all: what a scheduler balances by.
   uint64_t total_size() const { return total_size_; }
 

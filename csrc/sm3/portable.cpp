@@ -1,35 +1,13 @@
 // SM3 in portable C++, one message at a time. Method and figures: README.md.
 #include <algorithm>
-#include <bit>
 #include <cstring>
+#include <utility>
 
 #include "sm3/select.hpp"
+#include "sm3/words.hpp"
 
 namespace accel::sm3 {
 namespace {
-
-constexpr size_t kRounds = 64;
-
-constexpr uint32_t rotl(uint32_t x, unsigned n) { return std::rotl(x, static_cast<int>(n)); }
-constexpr uint32_t p0(uint32_t x) { return x ^ rotl(x, 9) ^ rotl(x, 17); }
-constexpr uint32_t p1(uint32_t x) { return x ^ rotl(x ^ rotl(x, 8), 15); }
-
-// GB/T 32905, 5.3.2: W_j for j >= 16 from the words before it.
-constexpr uint32_t expand(uint32_t w16, uint32_t w9, uint32_t w3, uint32_t w13, uint32_t w6) {
-  return p1(w16 ^ w9 ^ rotl(w3, 15)) ^ rotl(w13, 7) ^ w6;
-}
-
-inline uint32_t load_be(const uint8_t* bytes) {
-  uint32_t word;
-  std::memcpy(&word, bytes, 4);
-  if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap32(word);
-  return word;
-}
-
-inline void store_be(uint8_t* bytes, uint32_t word) {
-  if constexpr (std::endian::native == std::endian::little) word = __builtin_bswap32(word);
-  std::memcpy(bytes, &word, 4);
-}
 
 // GB/T 32905, 5.3.3, one round. Where the standard shifts the registers along (D = C, C = B <<< 9, ...), the caller
 // names them anew, so d becomes the next A and h the next E. `ww` is W'_j = W_j ^ W_{j+4}. The two products of the
@@ -38,7 +16,7 @@ inline void store_be(uint8_t* bytes, uint32_t word) {
 template <unsigned j>
 [[gnu::always_inline]] inline void round(uint32_t a, uint32_t& b, uint32_t c, uint32_t& d, uint32_t e, uint32_t& f,
                                          uint32_t g, uint32_t& h, uint32_t w, uint32_t ww) {
-  constexpr uint32_t t = rotl(j < 16 ? 0x79cc4519u : 0x7a879d8au, j % 32);
+  constexpr uint32_t t = round_constant(j);
   const uint32_t a12 = rotl(a, 12);
   const uint32_t ss1 = rotl((a12 + t) + e, 7);
   const uint32_t ss2 = ss1 ^ a12;
@@ -103,24 +81,6 @@ void compress(uint32_t state[8], const uint8_t* blocks, size_t count) {
     all_rounds_expanding(std::make_integer_sequence<unsigned, kRounds / 4>(), v, w);
     for (unsigned i = 0; i < 8; i++) state[i] ^= v[i];
   }
-}
-
-// The expanded last block of every message of `total` bytes where that is a multiple of 64: all of it is padding.
-struct PaddingSchedule {
-  uint64_t total = 1;  // no multiple of 64: holds no schedule yet
-  uint32_t w[kRounds], ww[kRounds];
-};
-
-void expand_padding(PaddingSchedule* schedule, uint64_t total) {
-  uint32_t w[kRounds + 4] = {0x80000000u};
-  w[14] = static_cast<uint32_t>(total >> 29);
-  w[15] = static_cast<uint32_t>(total << 3);
-  for (size_t i = 16; i < kRounds + 4; i++) w[i] = expand(w[i - 16], w[i - 9], w[i - 3], w[i - 13], w[i - 6]);
-  for (size_t i = 0; i < kRounds; i++) {
-    schedule->w[i] = w[i];
-    schedule->ww[i] = w[i] ^ w[i + 4];
-  }
-  schedule->total = total;
 }
 
 template <unsigned... quarter>

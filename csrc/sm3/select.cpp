@@ -8,7 +8,13 @@ namespace {
 
 constexpr size_t kOpHash = 0;
 
-dispatch::Family<Kernel> the_family(dispatch::Registry::global(), "sm3", {"sm3.hash"}, {&kPortable}, selftest);
+dispatch::Family<Kernel> the_family(dispatch::Registry::global(), "sm3", {"sm3.hash"},
+#if defined(__x86_64__)
+                                    {&kAvx512, &kAvx2, &kPortable},
+#else
+                                    {&kPortable},
+#endif
+                                    selftest);
 
 constexpr size_t kItems = 200;    // more than any kernel has lanes, so that lanes are refilled
 constexpr size_t kPattern = 512;  // bytes

@@ -7,6 +7,9 @@
 namespace accel::sm3 {
 
 extern const Kernel kPortable;
+#if defined(__x86_64__)
+extern const Kernel kAvx2, kAvx512;
+#endif
 
 dispatch::Family<Kernel>& family();
 void count_items(const Kernel& kernel, uint64_t items);  // of the op sm3.hash

@@ -40,8 +40,9 @@ void expect_prefixed(const Kernel& kernel, size_t midstate_size, size_t prefix_s
   Digest digests((kCount - kBegin) * kDigestSize);
   kernel.hash_range(digests.data(), initial, prefix, messages, kBegin, kCount);
   for (size_t i = kBegin; i < kCount; i++) {
-    const Digest expected = stream_digest(
-        {{common.data(), midstate_size}, {prefix.data + (i - kBegin) * stride, prefix_size}, {data.data() + 7 * i, length}});
+    const Digest expected = stream_digest({{common.data(), midstate_size},
+                                           {prefix.data + (i - kBegin) * stride, prefix_size},
+                                           {data.data() + 7 * i, length}});
     ASSERT_EQ(std::memcmp(digests.data() + (i - kBegin) * kDigestSize, expected.data(), kDigestSize), 0)
         << kernel.name << " midstate " << midstate_size << " prefix " << prefix_size << " length " << length << " item "
         << i;

@@ -1,0 +1,397 @@
+// A range of messages over the lanes of a vector unit: which block stands in which lane. Templated like
+// lanes_rounds.hpp, and for the same reason in an anonymous namespace, without templates of the standard library.
+//
+// Messages are taken in windows. A window of equal lengths goes in lockstep, kLanes messages at a time; its last block,
+// if padding alone, is expanded once. In any other window the messages wait longest first, and a lane takes the next
+// one as soon as its message has ended, also across windows.
+#pragma once
+
+#include <string.h>
+
+#include "sm3/lanes_rounds.hpp"
+#include "sm3/select.hpp"
+
+namespace accel::sm3 {
+namespace {
+
+constexpr size_t kWindow = 512;  // messages
+
+// After 64 bytes: the second block of a pair of hashes.
+constexpr PaddingSchedule make_padding(uint64_t total) {
+  PaddingSchedule schedule;
+  expand_padding(&schedule, total);
+  return schedule;
+}
+constexpr PaddingSchedule kPairPadding = make_padding(kBlockSize);
+
+// The order of a window's messages, longest first, by counting sort. Exact up to 31 blocks; above that lengths count as
+// equal that agree in their first five binary digits, or are beyond 2^21 blocks.
+class LongestFirst {
+ public:
+  void sort(const Bytes* messages, size_t count) {
+    uint16_t place[kClasses] = {};
+    for (size_t i = 0; i < count; i++) place[class_of(messages[i].size)]++;
+    uint16_t before = 0;
+    for (size_t c = kClasses; c-- > 0;) {
+      const uint16_t here = place[c];
+      place[c] = before;
+      before = static_cast<uint16_t>(before + here);
+    }
+    for (size_t i = 0; i < count; i++) order_[place[class_of(messages[i].size)]++] = static_cast<uint16_t>(i);
+  }
+  size_t operator[](size_t i) const { return order_[i]; }
+
+ private:
+  static constexpr unsigned kExact = 32, kMostBits = 21;
+  static constexpr size_t kClasses = kExact + (kMostBits - 5) * 16 + 1;
+
+  static size_t class_of(uint64_t size) {
+    const uint64_t blocks = (size + 8) / kBlockSize + 1;
+    if (blocks < kExact) return blocks;
+    const unsigned bits = 64 - static_cast<unsigned>(__builtin_clzll(blocks));  // at least 6
+    if (bits > kMostBits) return kClasses - 1;
+    return kExact + (bits - 6) * 16 + ((blocks >> (bits - 5)) & 15);
+  }
+
+  uint16_t order_[kWindow];
+};
+
+template <typename Isa>
+class Lanes {
+ public:
+  static constexpr unsigned kLanes = Isa::kWidth * Isa::kGroups;
+
+  Lanes(const Midstate& initial, size_t prefix_size) : common_bytes_(initial.bytes), prefix_size_(prefix_size) {
+    for (unsigned i = 0; i < 8; i++) initial_[i] = Isa::broadcast(initial.h + i);
+    for (unsigned lane = 0; lane < kLanes; lane++) at_[lane] = staging_[lane];
+    memset(staging_, 0, sizeof(staging_));
+  }
+  // Messages and chaining values may be secret.
+  ~Lanes() { explicit_bzero(this, sizeof(*this)); }
+  Lanes(const Lanes&) = delete;
+  Lanes& operator=(const Lanes&) = delete;
+
+  // `count` messages of one length. Only if idle().
+  void hash_equal(uint8_t* digests, Prefix prefix, const Bytes* messages, size_t count) {
+    for (; count > kLanes; count -= kLanes, messages += kLanes, digests += kLanes * kDigestSize) {
+      hash_group(digests, prefix, messages, kLanes);
+      prefix.data += kLanes * prefix.stride;
+    }
+    hash_group(digests, prefix, messages, count);
+  }
+
+  // Messages of any lengths. The last ones stay in their lanes: see finish().
+  void hash_ragged(uint8_t* digests, const Prefix& prefix, const Bytes* messages, size_t count) {
+    LongestFirst order;
+    order.sort(messages, count);
+    for (size_t next = 0;;) {
+      for (uint32_t free = ~active_ & kAllLanes; free != 0 && next < count; free &= free - 1, next++) {
+        const size_t i = order[next];
+        start(lowest(free), digests + i * kDigestSize, prefix.data + i * prefix.stride, messages[i]);
+      }
+      if (next == count) return;
+      step();
+    }
+  }
+
+  bool idle() const { return active_ == 0; }
+
+  // What is still in the lanes.
+  void finish() {
+    while (active_ != 0) {
+      if (__builtin_popcount(active_) <= static_cast<int>(kFewLanes)) return finish_alone();
+      if (Isa::kGroups == 2 && __builtin_popcount(active_) <= static_cast<int>(Isa::kWidth)) gather();
+      step();
+    }
+  }
+
+ private:
+  using Word = typename Isa::Word;
+  using Compress = Compressor<Isa>;
+  static constexpr uint32_t kAllLanes = kLanes == 32 ? ~uint32_t{0} : (uint32_t{1} << (kLanes % 32)) - 1;
+  static constexpr uint32_t kGroupLanes = (uint32_t{1} << Isa::kWidth) - 1;
+  static constexpr unsigned kFewLanes = 1;  // as many messages take the portable kernel less time than one group
+
+  static unsigned lowest(uint32_t lanes) { return static_cast<unsigned>(__builtin_ctz(lanes)); }
+  uint64_t bits(uint64_t message_size) const { return (common_bytes_ + prefix_size_ + message_size) << 3; }
+
+  // --- lockstep ---
+
+  void hash_group(uint8_t* digests, const Prefix& prefix, const Bytes* messages, size_t count) {
+    if (Isa::kGroups == 2 && count > Isa::kWidth) {
+      hash_group<Isa::kGroups>(digests, prefix, messages, count);
+    } else {
+      hash_group<1>(digests, prefix, messages, count);
+    }
+  }
+
+  template <unsigned groups>
+  void hash_group(uint8_t* digests, const Prefix& prefix, const Bytes* messages, size_t count) {
+    constexpr unsigned kWide = groups * Isa::kWidth;
+    const size_t size = messages[0].size;
+    for (unsigned g = 0; g < groups; g++) reset(g);
+    size_t done = 0;
+    if (prefix_size_ != 0) {
+      done = kBlockSize - prefix_size_ < size ? kBlockSize - prefix_size_ : size;
+      const bool last = prefix_size_ + done < kBlockSize;
+      for (unsigned lane = 0; lane < kWide; lane++) {
+        const size_t i = lane < count ? lane : 0;
+        stage(lane, prefix.data + i * prefix.stride, prefix_size_, messages[i].data, done, last, size);
+      }
+      compress<groups>();
+      if (last && prefix_size_ + done + 9 <= kBlockSize) return store_group<groups>(digests, count);
+      if (last) return finish_overflow<groups>(digests, count, size);
+    }
+    for (unsigned lane = 0; lane < kWide; lane++) at_[lane] = messages[lane < count ? lane : 0].data + done;
+    for (; size - done >= kBlockSize; done += kBlockSize) {
+      compress<groups>();
+      for (unsigned lane = 0; lane < kWide; lane++) at_[lane] += kBlockSize;
+    }
+    const size_t rest = size - done;
+    if (rest == 0) {
+      Compress::template compress_padding<groups>(state_, padding(size));
+      return store_group<groups>(digests, count);
+    }
+    for (unsigned lane = 0; lane < kWide; lane++) stage(lane, nullptr, 0, at_[lane], rest, true, size);
+    compress<groups>();
+    if (rest + 9 <= kBlockSize) return store_group<groups>(digests, count);
+    finish_overflow<groups>(digests, count, size);
+  }
+
+  // The block that holds the length alone, where the one before it had no room for it.
+  template <unsigned groups>
+  void finish_overflow(uint8_t* digests, size_t count, size_t size) {
+    for (unsigned lane = 0; lane < groups * Isa::kWidth; lane++) {
+      at_[lane] = staging_[lane];
+      Isa::stage(staging_[lane], nullptr, 0, nullptr, 0, false, bits(size));
+    }
+    compress<groups>();
+    store_group<groups>(digests, count);
+  }
+
+  const PaddingSchedule& padding(size_t size) {
+    const uint64_t total = bits(size) >> 3;
+    if (total == kPairPadding.total) return kPairPadding;
+    if (padding_.total != total) expand_padding(&padding_, total);
+    return padding_;
+  }
+
+  template <unsigned groups>
+  void store_group(uint8_t* digests, size_t count) {
+    for (unsigned g = 0; g < groups; g++) {
+      const size_t left = count - g * Isa::kWidth;
+      uint8_t* const out = digests + g * Isa::kWidth * kDigestSize;
+      if (left >= Isa::kWidth) {
+        Isa::store_digests(out, state_[g]);
+      } else {
+        Isa::store_digests(digests_, state_[g]);
+        memcpy(out, digests_, left * kDigestSize);
+      }
+    }
+  }
+
+  // --- lanes of their own lengths ---
+
+  void start(unsigned lane, uint8_t* digest, const uint8_t* prefix, const Bytes& message) {
+    const uint32_t bit = uint32_t{1} << lane;
+    active_ |= bit;
+    if (prefix_size_ != 0) first_ |= bit;
+    prefix_[lane] = prefix;
+    next_[lane] = message.data;
+    left_[lane] = message.size;
+    size_[lane] = message.size;
+    digest_[lane] = digest;
+    fresh_ |= bit;
+  }
+
+  // One block for every lane.
+  void step() {
+    reset_fresh();
+    uint32_t special = first_ | closing_;
+    for (unsigned lane = 0; lane < kLanes; lane++) {
+      if (left_[lane] < kBlockSize) special |= uint32_t{1} << lane;
+      at_[lane] = next_[lane];
+    }
+    special &= active_;
+    uint32_t ending = 0;
+    for (uint32_t lanes = special | (~active_ & kAllLanes); lanes != 0; lanes &= lanes - 1) {
+      const unsigned lane = lowest(lanes);
+      at_[lane] = staging_[lane];
+    }
+    for (uint32_t lanes = active_ & ~special; lanes != 0; lanes &= lanes - 1) {
+      const unsigned lane = lowest(lanes);
+      next_[lane] += kBlockSize;
+      left_[lane] -= kBlockSize;
+    }
+    for (uint32_t lanes = special; lanes != 0; lanes &= lanes - 1) {
+      if (stage_next(lowest(lanes))) ending |= lanes & -lanes;
+    }
+    if (Isa::kGroups == 2 && (active_ >> (kLanes / 2)) != 0) {
+      compress<Isa::kGroups>();
+    } else {
+      compress<1>();
+    }
+    if (ending != 0) store_ended(ending);
+  }
+
+  // Puts a lane's next block together; true if it is its message's last one.
+  bool stage_next(unsigned lane) {
+    const uint32_t bit = uint32_t{1} << lane;
+    if ((closing_ & bit) != 0) {
+      closing_ &= ~bit;
+      Isa::stage(staging_[lane], nullptr, 0, nullptr, 0, false, bits(size_[lane]));
+      return true;
+    }
+    const size_t head = (first_ & bit) != 0 ? prefix_size_ : 0;
+    const size_t taken = kBlockSize - head < left_[lane] ? kBlockSize - head : left_[lane];
+    const bool last = head + taken < kBlockSize;
+    stage(lane, prefix_[lane], head, next_[lane], taken, last, size_[lane]);
+    first_ &= ~bit;
+    next_[lane] += taken;
+    left_[lane] -= taken;
+    if (!last) return false;
+    if (head + taken + 9 <= kBlockSize) return true;
+    closing_ |= bit;
+    return false;
+  }
+
+  void store_ended(uint32_t ending) {
+    active_ &= ~ending;
+    for (unsigned g = 0; g < Isa::kGroups; g++) {
+      uint32_t lanes = (ending >> (g * Isa::kWidth)) & kGroupLanes;
+      if (lanes == 0) continue;
+      Isa::store_digests(digests_, state_[g]);
+      for (; lanes != 0; lanes &= lanes - 1) {
+        const unsigned lane = lowest(lanes);
+        memcpy(digest_[g * Isa::kWidth + lane], digests_ + lane * kDigestSize, kDigestSize);
+      }
+    }
+  }
+
+  void reset_fresh() {
+    if (fresh_ == 0) return;
+    for (unsigned g = 0; g < Isa::kGroups; g++) {
+      const uint32_t lanes = (fresh_ >> (g * Isa::kWidth)) & kGroupLanes;
+      for (unsigned i = 0; i < 8; i++) state_[g][i] = Isa::select(lanes, initial_[i], state_[g][i]);
+    }
+    fresh_ = 0;
+  }
+
+  // Moves the lanes of the second group to places in the first, which has enough.
+  void gather() {
+    reset_fresh();
+    uint32_t* const words = reinterpret_cast<uint32_t*>(state_);
+    uint32_t free = ~active_ & kGroupLanes;
+    for (uint32_t lanes = active_ & ~kGroupLanes; lanes != 0; lanes &= lanes - 1, free &= free - 1) {
+      const unsigned from = lowest(lanes), to = lowest(free);
+      const uint32_t from_bit = uint32_t{1} << from, to_bit = uint32_t{1} << to;
+      prefix_[to] = prefix_[from];
+      next_[to] = next_[from];
+      left_[to] = left_[from];
+      size_[to] = size_[from];
+      digest_[to] = digest_[from];
+      move_bit(&active_, from_bit, to_bit);
+      move_bit(&first_, from_bit, to_bit);
+      move_bit(&closing_, from_bit, to_bit);
+      for (unsigned i = 0; i < 8; i++) {
+        words[i * Isa::kWidth + to] = words[(8 + i) * Isa::kWidth + from % Isa::kWidth];
+      }
+    }
+  }
+
+  static void move_bit(uint32_t* flags, uint32_t from, uint32_t to) {
+    *flags = (*flags & from) != 0 ? (*flags | to) & ~from : *flags & ~to;
+  }
+
+  // The last messages, too few to be worth a vector.
+  void finish_alone() {
+    reset_fresh();
+    for (; active_ != 0; active_ &= active_ - 1) {
+      const unsigned lane = lowest(active_), group = lane / Isa::kWidth;
+      const uint32_t* const words = reinterpret_cast<const uint32_t*>(state_[group]) + lane % Isa::kWidth;
+      uint32_t state[8];
+      for (unsigned i = 0; i < 8; i++) state[i] = words[i * Isa::kWidth];
+      for (bool last = false; !last;) {
+        if (((first_ | closing_) & (active_ & -active_)) == 0 && left_[lane] >= kBlockSize) {
+          const size_t blocks = left_[lane] / kBlockSize;
+          kPortable.compress(state, next_[lane], blocks);
+          next_[lane] += blocks * kBlockSize;
+          left_[lane] %= kBlockSize;
+        }
+        last = stage_next(lane);
+        kPortable.compress(state, staging_[lane], 1);
+      }
+      for (unsigned i = 0; i < 8; i++) store_be(digest_[lane] + 4 * i, state[i]);
+    }
+  }
+
+  // --- blocks ---
+
+  void stage(unsigned lane, const uint8_t* head, size_t head_size, const uint8_t* body, size_t body_size, bool last,
+             size_t size) {
+    at_[lane] = staging_[lane];
+    const bool length_fits = last && head_size + body_size + 9 <= kBlockSize;
+    Isa::stage(staging_[lane], head, head_size, body, body_size, last, length_fits ? bits(size) : 0);
+  }
+
+  void reset(unsigned group) {
+    for (unsigned i = 0; i < 8; i++) state_[group][i] = initial_[i];
+  }
+
+  template <unsigned groups>
+  void compress() {
+    for (unsigned g = 0; g < groups; g++) Isa::load_blocks(ring_[g], at_ + g * Isa::kWidth);
+    Compress::template compress<groups>(state_, ring_);
+  }
+
+  Word state_[Isa::kGroups][8], ring_[Isa::kGroups][16], initial_[8];
+  alignas(64) uint8_t staging_[kLanes][kBlockSize];
+  alignas(64) uint8_t digests_[Isa::kWidth * kDigestSize];
+  const uint8_t* at_[kLanes];  // each lane's block
+  const uint64_t common_bytes_;
+  const size_t prefix_size_;
+  PaddingSchedule padding_;
+
+  // Of lanes of their own lengths. Bit l of a mask is lane l's.
+  uint32_t active_ = 0;   // has a message
+  uint32_t fresh_ = 0;    // its state is not set yet
+  uint32_t first_ = 0;    // its next block begins with the prefix
+  uint32_t closing_ = 0;  // its next block is the one that holds the length alone
+  const uint8_t *prefix_[kLanes], *next_[kLanes];
+  size_t left_[kLanes] = {}, size_[kLanes];  // bytes of the message: not yet in a block; in all
+  uint8_t* digest_[kLanes];
+};
+
+void compress_portable(uint32_t state[8], const uint8_t* blocks, size_t count) {
+  kPortable.compress(state, blocks, count);
+}
+
+bool equal_lengths(const Bytes* messages, size_t count) {
+  size_t differences = 0;
+  for (size_t i = 1; i < count; i++) differences |= messages[i].size ^ messages[0].size;
+  return differences == 0;
+}
+
+template <typename Isa>
+void hash_items(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages, size_t begin,
+                size_t end) {
+  if (end - begin <= 1) return kPortable.hash_range(digests, initial, prefix, messages, begin, end);
+  Lanes<Isa> lanes(initial, prefix.size);
+  Bytes window[kWindow];
+  Prefix here = prefix;
+  for (size_t count; begin != end; begin += count) {
+    count = end - begin < kWindow ? end - begin : kWindow;
+    messages.items(begin, count, window);
+    if (lanes.idle() && equal_lengths(window, count)) {
+      lanes.hash_equal(digests, here, window, count);
+    } else {
+      lanes.hash_ragged(digests, here, window, count);
+    }
+    digests += count * kDigestSize;
+    here.data += count * prefix.stride;
+  }
+  lanes.finish();
+}
+
+}  // namespace
+}  // namespace accel::sm3

@@ -1,0 +1,123 @@
+// SM3 with AVX-512 (F, BW, DQ, VL): two interleaved groups of 16 lanes. Method and figures: README.md.
+// gcc 12 takes the undefined operands inside its own intrinsics for mistakes.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+
+#include "sm3/lanes.hpp"
+#include "sm3/select.hpp"
+
+namespace accel::sm3 {
+namespace {
+
+// Zeroes, and the bit that begins the padding at byte 64: read from byte 64 - n on, it stands behind n bytes.
+alignas(64) constexpr uint8_t kMark[2 * kBlockSize] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,   0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80};
+
+struct Avx512 {
+  using Word = __m512i;
+  static constexpr unsigned kWidth = 16, kGroups = 2;
+
+  ACCEL_SM3_INLINE Word add(Word a, Word b) { return _mm512_add_epi32(a, b); }
+  ACCEL_SM3_INLINE Word exclusive_or(Word a, Word b) { return _mm512_xor_si512(a, b); }
+  // The constant of vpternlog is the column of results in the table of a, b, c.
+  ACCEL_SM3_INLINE Word exclusive_or3(Word a, Word b, Word c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
+  ACCEL_SM3_INLINE Word majority(Word a, Word b, Word c) { return _mm512_ternarylogic_epi32(a, b, c, 0xe8); }
+  ACCEL_SM3_INLINE Word choose(Word a, Word b, Word c) { return _mm512_ternarylogic_epi32(a, b, c, 0xca); }
+  template <int n>
+  ACCEL_SM3_INLINE Word rotate(Word a) {
+    return _mm512_rol_epi32(a, n);
+  }
+  ACCEL_SM3_INLINE Word p0(Word a) { return exclusive_or3(a, rotate<9>(a), rotate<17>(a)); }
+  ACCEL_SM3_INLINE Word p1(Word a) { return exclusive_or3(a, rotate<15>(a), rotate<23>(a)); }
+  ACCEL_SM3_INLINE Word broadcast(const uint32_t* word) { return _mm512_set1_epi32(static_cast<int>(*word)); }
+  // a where the lane's bit is set, else b.
+  ACCEL_SM3_INLINE Word select(uint32_t lanes, Word a, Word b) {
+    return _mm512_mask_mov_epi32(b, static_cast<__mmask16>(lanes), a);
+  }
+
+  ACCEL_SM3_INLINE Word swap_bytes(Word a) {
+    return _mm512_shuffle_epi8(
+        a, _mm512_broadcast_i32x4(_mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12)));
+  }
+
+  // Rows 4k .. 4k+3 of 16 words each: within each quarter of 128 bits, columns become rows.
+  ACCEL_SM3_INLINE void transpose_quarters(Word r[4]) {
+    const Word a = _mm512_unpacklo_epi32(r[0], r[1]), b = _mm512_unpackhi_epi32(r[0], r[1]);
+    const Word c = _mm512_unpacklo_epi32(r[2], r[3]), d = _mm512_unpackhi_epi32(r[2], r[3]);
+    r[0] = _mm512_unpacklo_epi64(a, c);
+    r[1] = _mm512_unpackhi_epi64(a, c);
+    r[2] = _mm512_unpacklo_epi64(b, d);
+    r[3] = _mm512_unpackhi_epi64(b, d);
+  }
+
+  // words[i], lane l: big-endian word i of blocks[l].
+  ACCEL_SM3_INLINE void load_blocks(Word words[16], const uint8_t* const blocks[kWidth]) {
+    Word r[16];
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < 16; i++) r[i] = swap_bytes(_mm512_loadu_si512(blocks[i]));
+#pragma GCC unroll 4
+    for (unsigned i = 0; i < 16; i += 4) transpose_quarters(r + i);
+    // Quarter q of r[4k + c] holds column 4q + c of rows 4k .. 4k+3; now the quarters of each c are transposed.
+#pragma GCC unroll 4
+    for (unsigned c = 0; c < 4; c++) {
+      const Word a = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x44), b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xee);
+      const Word d = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0x44);
+      const Word e = _mm512_shuffle_i32x4(r[8 + c], r[12 + c], 0xee);
+      words[c] = _mm512_shuffle_i32x4(a, d, 0x88);
+      words[4 + c] = _mm512_shuffle_i32x4(a, d, 0xdd);
+      words[8 + c] = _mm512_shuffle_i32x4(b, e, 0x88);
+      words[12 + c] = _mm512_shuffle_i32x4(b, e, 0xdd);
+    }
+  }
+
+  // Lane l's 8 words become the 32 bytes at digests + 32 l.
+  ACCEL_SM3_INLINE void store_digests(uint8_t* digests, const Word state[8]) {
+    Word r[8];
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 8; i++) r[i] = swap_bytes(state[i]);
+    transpose_quarters(r);
+    transpose_quarters(r + 4);
+    // Quarter q of r[c] holds words 0 .. 3 of lane 4q + c, that of r[4 + c] its words 4 .. 7.
+#pragma GCC unroll 4
+    for (unsigned c = 0; c < 4; c += 2) {
+      const Word a = _mm512_shuffle_i32x4(r[c], r[4 + c], 0x44), b = _mm512_shuffle_i32x4(r[c], r[4 + c], 0xee);
+      const Word d = _mm512_shuffle_i32x4(r[c + 1], r[5 + c], 0x44);
+      const Word e = _mm512_shuffle_i32x4(r[c + 1], r[5 + c], 0xee);
+      _mm512_storeu_si512(digests + 32 * c, _mm512_shuffle_i32x4(a, d, 0x88));
+      _mm512_storeu_si512(digests + 32 * (4 + c), _mm512_shuffle_i32x4(a, d, 0xdd));
+      _mm512_storeu_si512(digests + 32 * (8 + c), _mm512_shuffle_i32x4(b, e, 0x88));
+      _mm512_storeu_si512(digests + 32 * (12 + c), _mm512_shuffle_i32x4(b, e, 0xdd));
+    }
+  }
+
+  // block = head || body || (mark: 0x80) || zeroes, with `bits` in its last 8 bytes. head_size + body_size <= 64, less
+  // if there is a mark. Bytes outside head and body are masked off: they are not read.
+  ACCEL_SM3_INLINE void stage(uint8_t* block, const uint8_t* head, size_t head_size, const uint8_t* body,
+                              size_t body_size, bool mark, uint64_t bits) {
+    const size_t size = head_size + body_size;
+    Word bytes = _mm512_maskz_loadu_epi8(first(size) & ~first(head_size), back(body, head_size));
+    if (head_size != 0) bytes = _mm512_or_si512(bytes, _mm512_maskz_loadu_epi8(first(head_size), head));
+    if (mark) bytes = _mm512_or_si512(bytes, _mm512_loadu_si512(kMark + kBlockSize - size));
+    const auto swapped = static_cast<long long>(__builtin_bswap64(bits));
+    bytes = _mm512_or_si512(bytes, _mm512_maskz_set1_epi64(0x80, swapped));
+    _mm512_store_si512(block, bytes);
+  }
+
+ private:
+  ACCEL_SM3_INLINE uint64_t first(size_t bytes) { return bytes < 64 ? (uint64_t{1} << bytes) - 1 : ~uint64_t{0}; }
+  // `distance` bytes before `bytes`, which may be outside any object: for loads that are masked there.
+  ACCEL_SM3_INLINE const void* back(const uint8_t* bytes, size_t distance) {
+    return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(bytes) - distance);
+  }
+};
+
+bool supported(const CpuFeatures& features) { return features.avx512; }
+
+}  // namespace
+
+constinit const Kernel kAvx512 = {"avx512", supported, compress_portable, hash_items<Avx512>};
+
+}  // namespace accel::sm3
