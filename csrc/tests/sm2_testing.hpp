@@ -18,11 +18,18 @@ namespace accel::sm2::testing {
 // Names the instances of a test that is parametrised over kernels.
 inline std::string kernel_name(const ::testing::TestParamInfo<const Kernel*>& kernel) { return kernel.param->name; }
 
+inline std::vector<const TableScheme*> schemes_of(const Kernel& kernel) {
+  std::vector<const TableScheme*> schemes = {&kernel.standard};
+  if (kernel.wide.bytes != 0) schemes.push_back(&kernel.wide);
+  return schemes;
+}
+
 // A known key's table.
 class KeyTable {
  public:
-  KeyTable(const Kernel& kernel, const Bytes& key) : memory_(std::aligned_alloc(64, kernel.standard.bytes)) {
-    if (memory_ == nullptr || !kernel.standard.build(memory_.get(), key.data())) {
+  KeyTable(const TableScheme& scheme, const Bytes& key)
+      : memory_(std::aligned_alloc(64, (scheme.bytes + 63) / 64 * 64)) {
+    if (memory_ == nullptr || !scheme.build(memory_.get(), key.data())) {
       throw std::invalid_argument("no point of the curve");
     }
   }
