@@ -11,7 +11,8 @@ Every run of pytest includes the tests marked `long` unless `-m "not long"` leav
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,19 +75,38 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("kernel", [(op, name) for name in names], ids=names, indirect=True)
 
 
+@contextmanager
+def forced(op: str, name: str) -> Iterator[ForcedKernel]:
+    """Force a kernel, and hold it to the module's promise: it computed something, and no other kernel did."""
+    accel.set_kernels(f"{op.partition('.')[0]}={name}")
+    try:
+        assert accel.active_kernel(op) == name
+        forced_kernel = ForcedKernel(op, name)
+        yield forced_kernel
+        assert forced_kernel.items() > 0, f"{name} was forced for {op} but computed nothing"
+        assert not forced_kernel.others(), f"{name} was forced for {op} but others computed: {forced_kernel.others()}"
+    finally:
+        accel.set_kernels(os.environ.get("ACCEL_KERNEL"))
+
+
 @pytest.fixture
 def kernel(request: pytest.FixtureRequest) -> Iterator[ForcedKernel]:
     """The forced kernel; see the module's docstring."""
     op, name = request.param
-    accel.set_kernels(f"{op.split('.')[0]}={name}")
-    try:
-        assert accel.active_kernel(op) == name
-        forced = ForcedKernel(op, name)
-        yield forced
-        assert forced.items() > 0, f"{name} was forced for {op} but computed nothing"
-        assert not forced.others(), f"{name} was forced for {op} but others computed too: {forced.others()}"
-    finally:
-        accel.set_kernels(os.environ.get("ACCEL_KERNEL"))
+    with forced(op, name) as forced_kernel:
+        yield forced_kernel
+
+
+@pytest.fixture(params=["sm2.verify"])
+def each_kernel(request: pytest.FixtureRequest) -> Callable[[], Iterator[ForcedKernel]]:
+    """Goes through the kernels of an operation inside one test, where making the input takes longer than judging it."""
+
+    def kernels() -> Iterator[ForcedKernel]:
+        for name in accel.available_kernels(request.param):
+            with forced(request.param, name) as forced_kernel:
+                yield forced_kernel
+
+    return kernels
 
 
 @pytest.fixture(scope="session")
