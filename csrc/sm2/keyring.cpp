@@ -1,11 +1,6 @@
 #include "sm2/keyring.hpp"
 
-#include <sys/mman.h>
-
-#include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <new>
 #include <string>
 
 #include "base/error.hpp"
@@ -15,20 +10,16 @@
 namespace accel::sm2 {
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kCheckGrain = 64;  // keys: a check takes about a microsecond, a table hundreds
 
 }  // namespace
 
-void KeyRing::Unmap::operator()(uint8_t* memory) const { munmap(memory, size); }
-
 KeyRing::KeyRing(Strided keys, size_t count, const Identity& identity, uint64_t memory_limit, size_t* bad_index)
-    : kernel_(active_kernel()),
-      count_(count),
-      has_za_(identity.has_za()),
-      keys_(new uint8_t[64 * count]),
-      table_stride_((kernel_.standard.bytes + 63) / 64 * 64),
-      arena_(nullptr, Unmap{0}) {
+    : KeyRing(active_kernel(), keys, count, identity, memory_limit, bad_index) {}
+
+KeyRing::KeyRing(const Kernel& kernel, Strided keys, size_t count, const Identity& identity, uint64_t memory_limit,
+                 size_t* bad_index, TableStore::Clock clock)
+    : kernel_(kernel), count_(count), has_za_(identity.has_za()), keys_(new uint8_t[64 * count]) {
   for (size_t i = 0; i < count; ++i) std::memcpy(keys_.get() + 64 * i, keys[i], 64);
   require_points(bad_index);
   if (has_za_) {
@@ -37,14 +28,7 @@ KeyRing::KeyRing(Strided keys, size_t count, const Identity& identity, uint64_t 
       identity.za_range(za_.get() + kZaSize * begin, key(begin), end - begin);
     });
   }
-  map_tables(memory_limit == 0 ? kDefaultTableMemory : memory_limit);
-  parallel_for(table_count_, 1, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) {
-      if (!kernel_.standard.build(arena_.get() + table_stride_ * i, key(i))) {
-        throw Error(ACCEL_INTERNAL, "a kernel builds no table for a key that it has found on the curve");
-      }
-    }
-  });
+  make_tables(memory_limit == 0 ? kDefaultTableMemory : memory_limit, clock);
 }
 
 void KeyRing::require_points(size_t* bad_index) const {
@@ -63,48 +47,93 @@ void KeyRing::require_points(size_t* bad_index) const {
   throw Error(ACCEL_BAD_KEY, "public_keys[" + std::to_string(*bad_index) + "]: x || y is not a point of the curve SM2");
 }
 
-// One mapping for all tables, in huge pages where the system has them: lookups are scattered, and with small pages most
-// of them would miss the TLB.
-void KeyRing::map_tables(uint64_t memory_limit) {
-  table_count_ = static_cast<size_t>(std::min<uint64_t>(count_, memory_limit / table_stride_));
-  if (table_count_ == 0) return;
-  const size_t size = (table_count_ * table_stride_ + kHugePage - 1) / kHugePage * kHugePage;
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  madvise(memory, size, MADV_HUGEPAGE);  // a wish: without it everything works, more slowly
-  arena_ = std::unique_ptr<uint8_t, Unmap>(static_cast<uint8_t*>(memory), Unmap{size});
+void KeyRing::make_tables(uint64_t memory_limit, TableStore::Clock clock) {
+  const TableCounts places = TableStore::plan(kernel_, count_, memory_limit);
+  if (places.standard == 0) return;
+  fixed_ = places.standard == count_ && places.wide == 0;
+  slots_.reset(new std::atomic<uint32_t>[count_]);
+  for (size_t i = 0; i < count_; ++i) slots_[i] = i < places.standard ? static_cast<uint32_t>(i) : kNoSlot;
+  if (places.standard < count_) uses_.reset(new std::atomic<uint32_t>[count_]());
+  store_ = std::make_unique<TableStore>(kernel_, places, count_, static_cast<TableDirectory&>(*this), clock);
+  parallel_for(places.standard, 1, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) {
+      if (!store_->prefill(static_cast<uint32_t>(i), key(i), i)) {
+        throw Error(ACCEL_INTERNAL, "a kernel builds no table for a key that it has found on the curve");
+      }
+    }
+  });
 }
 
 void KeyRing::verify_chunk(uint8_t* status, const uint32_t* indices, const uint8_t* signatures, const uint8_t* digests,
                            size_t count) const {
-  const void* tables[kVerifyChunk];
-  size_t known = 0;
-  for (size_t i = 0; i < count; ++i) {
-    if (indices[i] < table_count_) tables[known++] = table(indices[i]);
-  }
-  count_verified(kernel_, count);
-  if (known == count) {
-    kernel_.standard.verify(status, tables, {signatures, 64}, {digests, 32}, count);
+  if (fixed_) {
+    verify_fixed(status, indices, {signatures, 64}, {digests, 32}, count);
     return;
   }
-  // Some keys have no table: both sorts are put together, known ones from the front and others from the back, and
-  // their statuses are put back in place.
-  uint8_t keys[kVerifyChunk][64], sorted_signatures[kVerifyChunk][64], sorted_digests[kVerifyChunk][32];
-  uint8_t sorted_status[kVerifyChunk];
-  size_t place[kVerifyChunk];
-  size_t front = 0, back = count;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t at = indices[i] < table_count_ ? front++ : --back;
-    place[i] = at;
-    std::memcpy(keys[at], key(indices[i]), 64);
-    std::memcpy(sorted_signatures[at], signatures + 64 * i, 64);
-    std::memcpy(sorted_digests[at], digests + 32 * i, 32);
+  uint8_t keys[kVerifyChunk][64];  // of items without a table
+  ChunkTables tables;
+  if (store_ == nullptr) {
+    for (size_t i = 0; i < count; ++i) {
+      tables.add({});
+      std::memcpy(keys[i], key(indices[i]), 64);
+    }
+    verify_mixed(kernel_, status, tables, {keys[0], 64}, {signatures, 64}, {digests, 32});
+    return;
   }
-  std::memset(sorted_status, ACCEL_NOT_CHECKED, count);
-  kernel_.standard.verify(sorted_status, tables, {sorted_signatures[0], 64}, {sorted_digests[0], 32}, known);
-  kernel_.verify(sorted_status + known, {keys[known], 64}, {sorted_signatures[known], 64}, {sorted_digests[known], 32},
-                 count - known);
-  for (size_t i = 0; i < count; ++i) status[i] = sorted_status[place[i]];
+  uint32_t slots[kVerifyChunk];
+  TableStore::Visit visit(*store_);
+  for (size_t i = 0; i < count; ++i) {
+    slots[i] = slots_[indices[i]].load(std::memory_order_acquire);
+    tables.add(slots[i] == kNoSlot ? Table{} : visit.table(slots[i]));
+    if (slots[i] == kNoSlot) std::memcpy(keys[i], key(indices[i]), 64);
+  }
+  verify_mixed(kernel_, status, tables, {keys[0], 64}, {signatures, 64}, {digests, 32});
+  count_uses(&visit, status, indices, slots, count);
+  visit.finish(count);
+}
+
+void KeyRing::verify_fixed(uint8_t* status, const uint32_t* indices, Strided signatures, Strided digests,
+                           size_t count) const {
+  const void* tables[kVerifyChunk];
+  for (size_t i = 0; i < count; ++i) tables[i] = store_->standard_table(indices[i]);
+  kernel_.standard.verify(status, tables, signatures, digests, count);
+  count_verified(kernel_, count);
+}
+
+// An addition that another thread overwrites is lost: uses are estimates.
+void KeyRing::count_uses(TableStore::Visit* visit, const uint8_t* status, const uint32_t* indices,
+                         const uint32_t* slots, size_t count) const {
+  for (size_t i = 0; i < count; ++i) {
+    if (status[i] != ACCEL_OK) continue;
+    if (slots[i] != kNoSlot) {
+      visit->used(slots[i]);
+      continue;
+    }
+    std::atomic<uint32_t>& uses = uses_[indices[i]];
+    const uint32_t now = uses.load(std::memory_order_relaxed) + 1;
+    uses.store(now, std::memory_order_relaxed);
+    visit->missed({key(indices[i]), indices[i], now});
+  }
+}
+
+bool KeyRing::has_room(const Candidate& candidate) const {
+  return slots_[candidate.handle].load(std::memory_order_relaxed) == kNoSlot;
+}
+
+void KeyRing::publish(const Candidate& candidate, uint32_t slot) {
+  slots_[candidate.handle].store(slot, std::memory_order_release);
+}
+
+void KeyRing::withdraw(uint64_t handle, uint32_t) {
+  uses_[handle].store(0, std::memory_order_relaxed);
+  slots_[handle].store(kNoSlot);
+}
+
+void KeyRing::halve_uses() {
+  if (uses_ == nullptr) return;
+  for (size_t i = 0; i < count_; ++i) {
+    uses_[i].store(uses_[i].load(std::memory_order_relaxed) / 2, std::memory_order_relaxed);
+  }
 }
 
 }  // namespace accel::sm2

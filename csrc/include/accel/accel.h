@@ -159,8 +159,11 @@ ACCEL_API accel_status accel_sm2_verify_many(accel_device* device, uint8_t* stat
                                              uint64_t signatures_stride, const accel_messages* messages,
                                              const uint8_t* id, uint64_t id_length, uint64_t count);
 
-/* Known signers: each key checked once, its ZA kept, and fixed-base tables for as many keys as memory_limit holds, in
- * the order given; the keys behind them are verified like unknown ones. */
+/* Known signers: each key checked once, its ZA kept, and fixed-base tables for as many keys as memory_limit holds. The
+ * keys in front get theirs at once. If they do not all fit, keys without a table are verified like unknown ones, and the
+ * least recently used table gives way to a key with more than twice its valid signatures; if memory is left over, the
+ * most used keys get larger tables, where the kernel has them. That takes a tenth of the time of verification at most,
+ * and changes no verdict. */
 typedef struct accel_sm2_keyring accel_sm2_keyring;
 /* *bad_index_out (may be NULL) is the first key that is no point of the curve when the call returns ACCEL_BAD_KEY.
  * memory_limit: bytes for tables; 0: the default of 1 GiB. Free the ring with accel_sm2_keyring_free. */
@@ -169,6 +172,7 @@ ACCEL_API accel_status accel_sm2_keyring_new(accel_device* device, accel_sm2_key
                                              uint64_t public_keys_stride, const uint8_t* id, uint64_t id_length,
                                              uint64_t memory_limit, uint64_t count);
 ACCEL_API void accel_sm2_keyring_free(accel_sm2_keyring* ring); /* NULL is allowed */
+/* Of this moment: keys that have tables, and the bytes of all tables, never more than memory_limit. */
 ACCEL_API accel_status accel_sm2_keyring_size(const accel_sm2_keyring* ring, uint64_t* keys_out,
                                               uint64_t* keys_with_tables_out, uint64_t* table_bytes_out);
 /* Item i is checked against key indices[i] of the ring; an index beyond the ring is ACCEL_BAD_ARGUMENT. */
