@@ -1,0 +1,41 @@
+// The SM2 kernel for x86-64 with AVX-512 IFMA (and BMI2 and ADX, for what it computes one at a time): the only
+// translation unit compiled for them.
+#include "sm2/field_adx.hpp"
+#include "sm2/ifma/known.hpp"
+#include "sm2/ifma/vec_avx512.hpp"
+#include "sm2/sign.hpp"
+#include "sm2/verify.hpp"
+
+namespace accel::sm2 {
+
+namespace {
+
+constexpr int kWideKeyWidth = 10;  // 26 windows, 832 KB a key
+
+using Known = KnownKeys52<VecAvx512, AdxField, Sm2Group, kGeneratorWidth, kKeyWidth>;
+using KnownWide = KnownKeys52<VecAvx512, AdxField, Sm2Group, kGeneratorWidth, kWideKeyWidth>;
+
+bool is_supported(const CpuFeatures& features) { return features.avx512ifma && features.bmi2 && features.adx; }
+
+}  // namespace
+
+extern const Kernel kIfma = {
+    .name = "ifma",
+    .supported = is_supported,
+    .verify = Verifier<AdxField>::verify,
+    .standard = {.width = kKeyWidth,
+                 .bytes = Known::Table::kBytes,
+                 .build = Known::build_table,
+                 .verify = Known::verify},
+    .wide = {.width = kWideKeyWidth,
+             .bytes = KnownWide::Table::kBytes,
+             .build = KnownWide::build_table,
+             .verify = KnownWide::verify},
+    .on_curve = Verifier<AdxField>::on_curve,
+    .decompress = Verifier<AdxField>::decompress,
+    .derive_sign_key = Signer<AdxField>::derive_sign_key,
+    .public_key = Signer<AdxField>::public_key,
+    .sign = Signer<AdxField>::sign,
+};
+
+}  // namespace accel::sm2
