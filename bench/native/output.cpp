@@ -105,7 +105,7 @@ void print_number(double value) {
 void print_row(const Row& row) {
   const std::vector<double> ratios = row.ratios();
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
-  std::printf("%-41s %-10s %7zu %11.0f  %-9s %10.0f %7.2f %7.2f-%-7.2f", row.task.c_str(), row.kernel.c_str(),
+  std::printf("%-42s %-10s %7zu %11.0f  %-9s %10.0f %7.2f %7.2f-%-7.2f", row.task.c_str(), row.kernel.c_str(),
               row.batch, median(row.ours.rates), row.peer.c_str(), median(row.theirs.rates), median(ratios), *low,
               *high);
   print_number(row.goal.floor);
@@ -140,7 +140,7 @@ void print_table(const Report& report) {
   for (const std::string& note : report.notes) std::printf("note: %s\n", note.c_str());
   std::printf(
       "one thread on core %d, thread CPU time; ratio: median, lowest and highest of %zu alternating rounds\n\n"
-      "%-41s %-10s %7s %11s  %-9s %10s %7s %15s %5s %5s  %s\n",
+      "%-42s %-10s %7s %11s  %-9s %10s %7s %15s %5s %5s  %s\n",
       report.core, report.rounds, "task", "kernel", "batch", "accel /s", "peer", "peer /s", "ratio", "spread", "floor",
       "goal", "reached");
   for (const Row& row : report.rows) print_row(row);

@@ -27,11 +27,12 @@ struct Sizes {
   size_t items;       // SM2: signatures in a batch, keys
   size_t hash_bytes;  // SM3: all messages of a batch together
   size_t leaves;      // Merkle
+  size_t settled;     // SM2: known keys have their final tables when nothing has changed for this many items
   double window;      // seconds: what is timed takes at least this long
 };
 // A MiB of messages: a block of transactions, which stays in a second-level cache.
-constexpr Sizes kFull = {4096, size_t{1} << 20, size_t{1} << 20, 0.03};
-constexpr Sizes kQuick = {128, size_t{1} << 16, size_t{1} << 10, 0.0005};
+constexpr Sizes kFull = {4096, size_t{1} << 20, size_t{1} << 20, size_t{1} << 19, 0.03};
+constexpr Sizes kQuick = {128, size_t{1} << 16, size_t{1} << 10, 0, 0.0005};
 
 // `count` messages of `length` bytes, `stride` apart.
 struct MessageRows {
