@@ -25,9 +25,10 @@ class Ours {
     ring_ = make_ring(0);
     standard_ring_ = make_ring(table_bytes(ring_));
     sign_keys_.resize(n_);
+    sm2::active_kernel().derive_sign_keys(sign_keys_.data(), status_.data(), {work.secrets.data(), 32}, n_);
+    require_all(1);
     wide_nonces_.resize(64 * n_);
     for (size_t i = 0; i < n_; ++i) {
-      require(sm2::active_kernel().derive_sign_key(&sign_keys_[i], &work.secrets[32 * i]), "a private key is refused");
       sign_key_pointers_.push_back(&sign_keys_[i]);
       std::memcpy(&wide_nonces_[64 * i + 32], &work.nonces[32 * i], 32);  // upper half 0: the kernel reduces mod n
     }
@@ -90,9 +91,7 @@ class Ours {
   }
   void make_public_keys() {
     signatures_.resize(64 * n_);
-    for (size_t i = 0; i < n_; ++i) {
-      sm2::active_kernel().public_key(&signatures_[64 * i], &work_.secrets[32 * i]);
-    }
+    sm2::active_kernel().public_keys(signatures_.data(), {work_.secrets.data(), 32}, n_);
   }
   void generate_keys() {
     for (size_t i = 0; i < n_; ++i) {

@@ -132,7 +132,7 @@ struct Keys {
       d[i] = {{seeds[i], i < 2 ? 0 : ~seeds[i], i < 2 ? 0 : seeds[i] * 7, i < 2 ? 0 : seeds[i] >> 3}};
       uint8_t bytes[32];
       store_be(bytes, d[i]);
-      sm2::kPortable.public_key(points[i], bytes);
+      sm2::kPortable.public_keys(points[i], {bytes, 0}, 1);
     }
   }
 };
@@ -201,7 +201,7 @@ Item make_item(Input& input) {
   if (!is_zero(k)) {
     uint8_t scalar[32], point[64];
     store_be(scalar, k);
-    sm2::kPortable.public_key(point, scalar);
+    sm2::kPortable.public_keys(point, {scalar, 0}, 1);
     x = sm2::reduce(load_be(point), kOrder);
   }
   store_be(item.signature, r);
@@ -329,12 +329,15 @@ void fuzz_sign(Input input) {
   for (const Tested& tested : tested_kernels()) {
     const sm2::Kernel& kernel = *tested.kernel;
     sm2::SignKey sign_keys[kKeys];
+    uint8_t secrets[kKeys][32], points[kKeys][64], valid[kKeys];
     for (size_t i = 0; i < kKeys; ++i) {
-      uint8_t bytes[32], point[64];
-      store_be(bytes, keys().d[i]);
-      require(kernel.derive_sign_key(&sign_keys[i], bytes), "refuses a private key", kernel.name);
-      kernel.public_key(point, bytes);
-      require(std::memcmp(point, keys().points[i], 64) == 0, "wrong public key", kernel.name);
+      store_be(secrets[i], keys().d[i]);
+    }
+    kernel.derive_sign_keys(sign_keys, valid, {secrets[0], 32}, kKeys);
+    kernel.public_keys(points[0], {secrets[0], 32}, kKeys);
+    for (size_t i = 0; i < kKeys; ++i) {
+      require(valid[i] == 1, "refuses a private key", kernel.name);
+      require(std::memcmp(points[i], keys().points[i], 64) == 0, "wrong public key", kernel.name);
     }
     std::vector<const sm2::SignKey*> pointers;
     for (const size_t signer : signers) pointers.push_back(&sign_keys[signer]);

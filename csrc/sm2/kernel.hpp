@@ -49,9 +49,10 @@ struct Kernel {
   bool (*decompress)(uint8_t key_out[64], const uint8_t x[32], bool odd);
 
   // --- constant-time from here ---
-  // False outside 1 .. n-2 (only that one bit is revealed).
-  bool (*derive_sign_key)(SignKey* key, const uint8_t d[32]);
-  void (*public_key)(uint8_t key_out[64], const uint8_t d[32]);
+  // valid[i]: 1, or 0 where d is outside 1 .. n-2 (only that one bit is revealed) and keys[i] zero.
+  void (*derive_sign_keys)(SignKey* keys, uint8_t* valid, Strided secrets, size_t count);
+  // keys_out: 64 bytes an item; d in 1 .. n-2.
+  void (*public_keys)(uint8_t* keys_out, Strided secrets, size_t count);
   // nonces: 64 uniformly random bytes each, reduced to k in 1 .. n-1. Item i is signed with keys[i]. status ACCEL_OK,
   // or ACCEL_NOT_CHECKED where r = 0, r + k = n or s = 0: ask again with another nonce (probability about 2^-254).
   void (*sign)(uint8_t* status, uint8_t* signatures, const SignKey* const* keys, Strided nonces, Strided digests,

@@ -82,16 +82,23 @@ void public_key_from_pem(uint8_t key[64], std::string_view pem, const char* argu
 
 PrivateKey::PrivateKey(const uint8_t secret[32], const char* argument) {
   const Kernel& kernel = active_kernel();
-  const bool in_range = kernel.derive_sign_key(&sign_key_, secret);
-  declassify(&in_range, sizeof in_range);  // a number outside 1 .. n-2 is nobody's key
-  if (!in_range) {
-    wipe(&sign_key_, sizeof sign_key_);
-    bad_key(argument, "a private key must be from 1 to n-2");
-  }
-  kernel.public_key(public_key_, sign_key_.d);
+  uint8_t valid = 0;
+  kernel.derive_sign_keys(&sign_key_, &valid, {secret, 0}, 1);
+  declassify(&valid, sizeof valid);  // a number outside 1 .. n-2 is nobody's key
+  if (valid == 0) bad_key(argument, "a private key must be from 1 to n-2");
+  kernel.public_keys(public_key_, {sign_key_.d, 0}, 1);
   declassify(public_key_, sizeof public_key_);
-  nonce_inner_ = keyed_midstate(sign_key_.d, 0x36);
-  nonce_outer_ = keyed_midstate(sign_key_.d, 0x5c);
+  start_nonces();
+}
+
+PrivateKey::PrivateKey(const SignKey& sign_key, const uint8_t public_key[64]) : sign_key_(sign_key) {
+  std::memcpy(public_key_, public_key, sizeof public_key_);
+  start_nonces();
+}
+
+void PrivateKey::start_nonces() {
+  nonce_inner_ = keyed_midstate(sign_key_.d, kInnerPad);
+  nonce_outer_ = keyed_midstate(sign_key_.d, kOuterPad);
 }
 
 PrivateKey::~PrivateKey() {
@@ -101,16 +108,29 @@ PrivateKey::~PrivateKey() {
 }
 
 std::unique_ptr<PrivateKey> PrivateKey::generate() {
-  SecretArray<uint8_t, 32> secret;
-  SecretArray<SignKey, 1> probe;
+  std::unique_ptr<PrivateKey> key;
+  generate_chunk(&key, 1);
+  return key;
+}
+
+void PrivateKey::generate_chunk(std::unique_ptr<PrivateKey>* keys, size_t count) {
   const Kernel& kernel = active_kernel();
-  bool in_range = false;
-  while (!in_range) {  // one draw in 2^32 is out of range
-    system_random(secret.data(), 32);
-    in_range = kernel.derive_sign_key(&probe[0], secret.data());
-    declassify(&in_range, sizeof in_range);  // says nothing about the draw that is kept
+  SecretArray<uint8_t[32], kGenerateChunk> secrets;
+  SecretArray<SignKey, kGenerateChunk> sign_keys;
+  uint8_t valid[kGenerateChunk], public_keys[kGenerateChunk][64];
+  system_random(secrets[0], 32 * count);
+  kernel.derive_sign_keys(sign_keys.data(), valid, {secrets[0], 32}, count);
+  declassify(valid, count);  // says nothing about the draws that are kept
+  for (size_t i = 0; i < count; ++i) {
+    while (valid[i] == 0) {  // one draw in 2^32
+      system_random(secrets[i], 32);
+      kernel.derive_sign_keys(&sign_keys[i], &valid[i], {secrets[i], 0}, 1);
+      declassify(&valid[i], 1);
+    }
   }
-  return std::make_unique<PrivateKey>(secret.data(), "secret");
+  kernel.public_keys(public_keys[0], {sign_keys[0].d, sizeof(SignKey)}, count);
+  declassify(public_keys, 64 * count);
+  for (size_t i = 0; i < count; ++i) keys[i].reset(new PrivateKey(sign_keys[i], public_keys[i]));
 }
 
 std::unique_ptr<PrivateKey> PrivateKey::from_der(Bytes der, const char* argument) {

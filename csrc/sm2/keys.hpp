@@ -22,6 +22,11 @@ void public_key_from_pem(uint8_t key[64], std::string_view pem, const char* argu
 // Throws Error(ACCEL_BAD_KEY).
 void require_on_curve(const uint8_t key[64], const char* argument);
 
+// HMAC's pads (RFC 2104).
+constexpr uint8_t kInnerPad = 0x36, kOuterPad = 0x5c;
+
+constexpr size_t kGenerateChunk = 128;  // keys in one call of generate_chunk at most
+
 // A private key, and what signing needs of it, computed once. It neither moves nor is copied, and is wiped when freed.
 class PrivateKey {
  public:
@@ -32,6 +37,8 @@ class PrivateKey {
   PrivateKey& operator=(const PrivateKey&) = delete;
 
   static std::unique_ptr<PrivateKey> generate();
+  // keys[i] for i < count <= kGenerateChunk; on an exception some of them may be made.
+  static void generate_chunk(std::unique_ptr<PrivateKey>* keys, size_t count);
   // A public key inside must be this key's: else Error(ACCEL_BAD_KEY).
   static std::unique_ptr<PrivateKey> from_der(Bytes der, const char* argument);
   static std::unique_ptr<PrivateKey> from_pem(std::string_view pem, const char* argument);
@@ -44,6 +51,9 @@ class PrivateKey {
   const sm3::Midstate& nonce_outer() const { return nonce_outer_; }
 
  private:
+  PrivateKey(const SignKey& sign_key, const uint8_t public_key[64]);
+  void start_nonces();
+
   SignKey sign_key_;
   sm3::Midstate nonce_inner_, nonce_outer_;
   uint8_t public_key_[64];

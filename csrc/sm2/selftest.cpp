@@ -85,16 +85,17 @@ bool decompresses(const Kernel& kernel) {
 }
 
 bool signs(const Kernel& kernel) {
-  SignKey key;
-  uint8_t public_key[64] = {};
-  if (!kernel.derive_sign_key(&key, kPrivate)) return false;
-  kernel.public_key(public_key, kPrivate);
+  SignKey derived[kCount];
+  uint8_t valid[kCount] = {}, public_keys[kCount][64] = {};
+  kernel.derive_sign_keys(derived, valid, {kPrivate, 0}, kCount);
+  kernel.public_keys(public_keys[0], {kPrivate, 0}, kCount);
   const SignKey* keys[kCount];
-  for (const SignKey*& entry : keys) entry = &key;
+  for (size_t i = 0; i < kCount; ++i) keys[i] = &derived[i];
   uint8_t status[kCount] = {}, signatures[kCount][64] = {};
   kernel.sign(status, signatures[0], keys, {kNonce, 0}, {kDigest, 0}, kCount);
-  bool right = std::memcmp(public_key, kPublic, 64) == 0;
+  bool right = true;
   for (size_t i = 0; i < kCount; ++i) {
+    right = right && valid[i] == 1 && std::memcmp(public_keys[i], kPublic, 64) == 0;
     right = right && status[i] == ACCEL_OK && std::memcmp(signatures[i], kSignature, 64) == 0;
   }
   return right;

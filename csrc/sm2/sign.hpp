@@ -65,11 +65,19 @@ struct BaseMultiples {
   using Recoding = OddRecoding<kWidth>;
   static constexpr size_t kChunk = 64;
   static constexpr size_t kSlots = Recoding::kWindows;
+  // So few are faster one by one: the tree's six inversions cost more than they save.
+  static constexpr size_t kFew = 2;
 
   // sums[i] = [scalars[i]]G; items <= kChunk. A tree meets an exceptional case for few scalars: at most two for each of
   // its additions and each sum of the windows below. Random nonces hit one with a probability of about 2^-250, so that
   // it is revealed, and it is computed again by complete formulas, so that even a chosen scalar gives the right point.
   static void compute(Affine* sums, const U256* scalars, size_t items) {
+    if (items > kFew) return compute_tree(sums, scalars, items);
+    for (size_t i = 0; i < items; ++i) sums[i] = multiply_base_complete<F, Group, kWidth>(scalars[i]);
+  }
+
+ private:
+  static ACCEL_NOINLINE void compute_tree(Affine* sums, const U256* scalars, size_t items) {
     alignas(64) Affine nodes[kSlots * kChunk];
     Fe products[kSlots / 2 * kChunk];
     uint64_t exceptional[kChunk] = {};
@@ -127,31 +135,30 @@ inline uint64_t finish_signature(uint8_t signature[64], const SignKey& key, cons
 template <class F>
 struct Signer {
   using Multiples = BaseMultiples<F, Sm2Group, kSignWidth>;
+  static constexpr size_t kKeyChunk = 128;  // keys that share an inversion
 
-  static bool derive_sign_key(SignKey* key, const uint8_t d_bytes[32]) {
-    const U256& n = kOrder.m;
-    U256 d = load_be(d_bytes), n_minus_1{}, d_plus_1{};
-    sub(n_minus_1, n, kU256One);
-    uint64_t valid = less_mask(d, n_minus_1) & ~zero_mask(d);
-    d = select(valid, d, kU256One);
-    add(d_plus_1, d, kU256One);
-    store_be(key->d, d);
-    store_be(key->inverse, inverse_mod(d_plus_1, kOrder));
-    explicit_bzero(&d, sizeof(d));
-    explicit_bzero(&d_plus_1, sizeof(d_plus_1));
-    declassify(&valid, sizeof(valid));  // whether d is a private key: the result
-    if (valid == 0) explicit_bzero(key, sizeof(*key));
-    return valid != 0;
+  static void derive_sign_keys(SignKey* keys, uint8_t* valid, Strided secrets, size_t count) {
+    for (size_t begin = 0; begin < count; begin += kKeyChunk) {
+      const size_t items = count - begin < kKeyChunk ? count - begin : kKeyChunk;
+      derive_chunk(keys + begin, valid + begin, {at(secrets, begin), secrets.stride}, items);
+    }
   }
 
   // d in [1, n - 2].
-  static void public_key(uint8_t key_out[64], const uint8_t d_bytes[32]) {
-    U256 d = load_be(d_bytes);
-    const Affine p = multiply_base_complete<F, Sm2Group, kSignWidth>(d);
-    explicit_bzero(&d, sizeof(d));
-    store_be(key_out, F::to_integer(p.x));
-    store_be(key_out + 32, F::to_integer(p.y));
-    declassify(key_out, 64);  // public by definition
+  static void public_keys(uint8_t* keys_out, Strided secrets, size_t count) {
+    U256 scalars[Multiples::kChunk];
+    Affine points[Multiples::kChunk];
+    for (size_t begin = 0; begin < count; begin += Multiples::kChunk) {
+      const size_t items = count - begin < Multiples::kChunk ? count - begin : Multiples::kChunk;
+      for (size_t i = 0; i < items; ++i) scalars[i] = load_be(at(secrets, begin + i));
+      Multiples::compute(points, scalars, items);
+      for (size_t i = 0; i < items; ++i) {
+        store_be(keys_out + 64 * (begin + i), F::to_integer(points[i].x));
+        store_be(keys_out + 64 * (begin + i) + 32, F::to_integer(points[i].y));
+      }
+    }
+    declassify(keys_out, 64 * count);  // public by definition
+    explicit_bzero(scalars, sizeof(scalars));
   }
 
   static void sign(uint8_t* status, uint8_t* signatures, const SignKey* const* keys, Strided nonces, Strided digests,
@@ -173,6 +180,44 @@ struct Signer {
     }
     explicit_bzero(scalars, sizeof(scalars));
     explicit_bzero(points, sizeof(points));
+  }
+
+ private:
+  // d, or 1 where d is outside [1, n - 2]; *valid says which.
+  static ACCEL_INLINE U256 load_secret(uint8_t* valid, const uint8_t bytes[32]) {
+    U256 n_minus_1{};
+    sub(n_minus_1, kOrder.m, kU256One);
+    const U256 d = load_be(bytes);
+    const uint64_t in_range = less_mask(d, n_minus_1) & ~zero_mask(d);
+    *valid = static_cast<uint8_t>(in_range & 1);
+    return select(in_range, d, kU256One);
+  }
+
+  static void derive_chunk(SignKey* keys, uint8_t* valid, Strided secrets, size_t items) {
+    U256 terms[kKeyChunk], products[kKeyChunk];  // 1 + d, and the product of those before, in Montgomery form
+    U256 product = montgomery_mul(kOrder.r_squared, kU256One, kOrder);
+    for (size_t i = 0; i < items; ++i) {
+      terms[i] = load_secret(valid + i, at(secrets, i));
+      store_be(keys[i].d, terms[i]);
+      add(terms[i], terms[i], kU256One);
+      terms[i] = montgomery_mul(terms[i], kOrder.r_squared, kOrder);
+      products[i] = product;
+      product = montgomery_mul(product, terms[i], kOrder);
+    }
+    U256 rest = inverse_mod(product, kOrder);  // 1 / (a R) from a R: two factors R are missing
+    for (int i = 0; i < 2; ++i) rest = montgomery_mul(rest, kOrder.r_squared, kOrder);
+    for (size_t i = items; i-- > 0;) {
+      store_be(keys[i].inverse, montgomery_mul(montgomery_mul(rest, products[i], kOrder), kU256One, kOrder));
+      rest = montgomery_mul(rest, terms[i], kOrder);
+    }
+    declassify(valid, items);  // whether d is a private key: the result
+    for (size_t i = 0; i < items; ++i) {
+      if (valid[i] == 0) explicit_bzero(&keys[i], sizeof(keys[i]));
+    }
+    explicit_bzero(terms, sizeof(terms));
+    explicit_bzero(products, sizeof(products));
+    explicit_bzero(&product, sizeof(product));
+    explicit_bzero(&rest, sizeof(rest));
   }
 };
 

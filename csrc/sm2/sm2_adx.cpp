@@ -20,8 +20,8 @@ extern const Kernel kAdx = {
     .wide = {},
     .on_curve = Verifier<AdxField>::on_curve,
     .decompress = Verifier<AdxField>::decompress,
-    .derive_sign_key = Signer<AdxField>::derive_sign_key,
-    .public_key = Signer<AdxField>::public_key,
+    .derive_sign_keys = Signer<AdxField>::derive_sign_keys,
+    .public_keys = Signer<AdxField>::public_keys,
     .sign = Signer<AdxField>::sign,
 };
 

@@ -2,8 +2,8 @@
 // translation unit compiled for them.
 #include "sm2/field_adx.hpp"
 #include "sm2/ifma/known.hpp"
+#include "sm2/ifma/sign52.hpp"
 #include "sm2/ifma/vec_avx512.hpp"
-#include "sm2/sign.hpp"
 #include "sm2/verify.hpp"
 
 namespace accel::sm2 {
@@ -33,9 +33,9 @@ extern const Kernel kIfma = {
              .verify = KnownWide::verify},
     .on_curve = Verifier<AdxField>::on_curve,
     .decompress = Verifier<AdxField>::decompress,
-    .derive_sign_key = Signer<AdxField>::derive_sign_key,
-    .public_key = Signer<AdxField>::public_key,
-    .sign = Signer<AdxField>::sign,
+    .derive_sign_keys = Signer<AdxField>::derive_sign_keys,
+    .public_keys = Signer52<VecAvx512, AdxField>::public_keys,
+    .sign = Signer52<VecAvx512, AdxField>::sign,
 };
 
 }  // namespace accel::sm2

@@ -20,8 +20,8 @@ extern const Kernel kPortable = {
     .wide = {},
     .on_curve = Verifier<PortableField>::on_curve,
     .decompress = Verifier<PortableField>::decompress,
-    .derive_sign_key = Signer<PortableField>::derive_sign_key,
-    .public_key = Signer<PortableField>::public_key,
+    .derive_sign_keys = Signer<PortableField>::derive_sign_keys,
+    .public_keys = Signer<PortableField>::public_keys,
     .sign = Signer<PortableField>::sign,
 };
 

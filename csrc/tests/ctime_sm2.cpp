@@ -16,6 +16,7 @@ namespace accel::sm2::testing {
 namespace {
 
 constexpr size_t kCount = 70;  // a full chunk and a part of one
+constexpr size_t kKeys = 5;
 
 // Distinct nonces and digests; what they are does not matter, except that one digest is above the order.
 void fill(uint8_t* bytes, size_t size, uint32_t seed) {
@@ -26,29 +27,31 @@ void fill(uint8_t* bytes, size_t size, uint32_t seed) {
 }
 
 bool is_right(const Kernel& kernel) {
-  uint8_t d[2][32], nonces[kCount][64], digests[kCount][32], signatures[kCount][64], public_keys[2][64];
+  uint8_t d[kKeys][32], valid[kKeys], nonces[kCount][64], digests[kCount][32], signatures[kCount][64],
+      public_keys[kKeys][64];
   uint8_t status[kCount], verdicts[kCount];
-  SignKey keys[2];
+  SignKey keys[kKeys];
   fill(d[0], sizeof(d), 1);
   fill(nonces[0], sizeof(nonces), 2);
   fill(digests[0], sizeof(digests), 3);
   std::memset(digests[0], 0xff, 32);
-  d[0][0] = d[1][0] = 0;                         // below the order
+  for (auto& secret : d) secret[0] = 0;          // below the order
   std::memset(nonces[1], 0, sizeof(nonces[1]));  // becomes 1
   const SignKey* item_keys[kCount];
-  for (size_t i = 0; i < kCount; ++i) item_keys[i] = &keys[i % 2];
+  for (size_t i = 0; i < kCount; ++i) item_keys[i] = &keys[i % kKeys];
 
   poison(d, sizeof(d));
   poison(nonces, sizeof(nonces));
-  for (int i = 0; i < 2; ++i) {
-    if (!kernel.derive_sign_key(&keys[i], d[i])) return false;
-    kernel.public_key(public_keys[i], d[i]);
-  }
+  kernel.derive_sign_keys(keys, valid, {d[0], 32}, kKeys);
+  kernel.public_keys(public_keys[0], {d[0], 32}, kKeys);
   kernel.sign(status, signatures[0], item_keys, {nonces[0], 64}, {digests[0], 32}, kCount);
 
   // What came out is right: the program checks that it ran what it says.
+  for (const uint8_t in_range : valid) {
+    if (in_range != 1) return false;
+  }
   for (size_t i = 0; i < kCount; ++i) {
-    kernel.verify(verdicts + i, {public_keys[i % 2], 0}, {signatures[i], 64}, {digests[i], 32}, 1);
+    kernel.verify(verdicts + i, {public_keys[i % kKeys], 0}, {signatures[i], 64}, {digests[i], 32}, 1);
     if (status[i] != ACCEL_OK || verdicts[i] != ACCEL_OK) return false;
   }
   return true;
@@ -60,7 +63,7 @@ bool run_all() {
   bool passed = true;
   for (const Kernel* kernel : supported_kernels()) {
     const bool ok = is_right(*kernel);
-    std::printf("sm2 %s: derive_sign_key, public_key, sign: %s\n", kernel->name, ok ? "ran" : "WRONG RESULT");
+    std::printf("sm2 %s: derive_sign_keys, public_keys, sign: %s\n", kernel->name, ok ? "ran" : "WRONG RESULT");
     passed = passed && ok;
   }
   return passed;

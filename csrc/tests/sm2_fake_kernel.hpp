@@ -95,8 +95,8 @@ inline const Kernel kernel = {
     .wide = {.width = 10, .bytes = kWideBytes, .build = build<kWideBytes>, .verify = verify_known<kWideBytes>},
     .on_curve = [](const uint8_t key[64]) { return key[63] != 0xff; },
     .decompress = nullptr,
-    .derive_sign_key = nullptr,
-    .public_key = nullptr,
+    .derive_sign_keys = nullptr,
+    .public_keys = nullptr,
     .sign = nullptr,
 };
 

@@ -6,6 +6,7 @@
 // every exceptional pair (s, t) is shown in both roles, valid and damaged.
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
 #include <string>
 #include <vector>
@@ -175,14 +176,23 @@ TEST_P(Sm2Adversary, EveryBatchSizeAndReplays) {
   }
 }
 
+// Windows of the generator's tables in signing: of the scalar kernels, and of the vectors.
+constexpr size_t kSignWidths[] = {6, 8};
+
 // Signing: a nonce that makes the windows of [k]G meet is computed all the same; one that gives no signature is told.
 TEST_P(Sm2Adversary, NoncesThatAreExceptional) {
   Dense dense(9);
   const Key key(dense.below(n - Integer::of(1)));
   SignKey sign_key;
-  ASSERT_TRUE(kernel().derive_sign_key(&sign_key, key.d.bytes().data()));
-  std::vector<Integer> ks = splitting_scalars(6);
-  EXPECT_GE(ks.size(), 40u);
+  uint8_t valid = 0;
+  kernel().derive_sign_keys(&sign_key, &valid, {key.d.bytes().data(), 0}, 1);
+  ASSERT_EQ(1, valid);
+  std::vector<Integer> ks;
+  for (const size_t width : kSignWidths) {
+    const std::vector<Integer> meeting = splitting_scalars(width);
+    EXPECT_GE(meeting.size(), 30u);
+    ks.insert(ks.end(), meeting.begin(), meeting.end());
+  }
   for (uint64_t i = 1; i < 20; ++i) ks.insert(ks.end(), {Integer::of(i), n - Integer::of(i)});
   const size_t usual = ks.size();
   Bytes nonces, digests, signatures((usual + 3) * 64), status(usual + 3, 0xee);
@@ -220,24 +230,47 @@ TEST_P(Sm2Adversary, NoncesThatAreExceptional) {
   expect_signature(usual + 2, Integer::of(1), Integer::of(5));
 }
 
+// Keys at the edges of their range, those whose windows meet in the tree of [d]G, and what is no key between them; one
+// at a time and as one batch.
 TEST_P(Sm2Adversary, PrivateKeysAtTheEdges) {
-  SignKey sign_key;
   const Integer one = Integer::of(1), two = Integer::of(2);
-  for (const Integer& d : {Integer{}, n - one, n, n + one, Integer::power_of_two(256) - one}) {
-    EXPECT_FALSE(kernel().derive_sign_key(&sign_key, d.bytes().data()));
+  std::vector<Integer> candidates = {Integer{}, n - one, n, n + one, Integer::power_of_two(256) - one};
+  for (const size_t width : kSignWidths) {
+    for (const Integer& d : splitting_scalars(width)) candidates.push_back(d);
   }
-  std::vector<Integer> valid = splitting_scalars(6);
-  valid.insert(valid.end(), {one, two, n - two, n - Integer::of(3)});
-  for (const Integer& d : valid) {
-    if (!(d < n - one)) continue;
-    ASSERT_TRUE(kernel().derive_sign_key(&sign_key, d.bytes().data()));
-    EXPECT_EQ(Bytes(sign_key.d, sign_key.d + 32), d.bytes());
-    EXPECT_EQ(Bytes(sign_key.inverse, sign_key.inverse + 32), n_ring.inverse(d + one).bytes());
-    Bytes key(64);
-    kernel().public_key(key.data(), d.bytes().data());
+  candidates.insert(candidates.begin() + 3, {one, two, n - two, n - Integer::of(3)});
+  Bytes secrets;
+  for (const Integer& d : candidates) {
+    const Bytes bytes = d.bytes();
+    secrets.insert(secrets.end(), bytes.begin(), bytes.end());
+  }
+  const size_t count = candidates.size();
+  std::vector<SignKey> sign_keys(count), batch(count);
+  Bytes valid(count, 0xee), batch_valid(count, 0xee);
+  for (size_t i = 0; i < count; ++i) kernel().derive_sign_keys(&sign_keys[i], &valid[i], {&secrets[32 * i], 0}, 1);
+  kernel().derive_sign_keys(batch.data(), batch_valid.data(), {secrets.data(), 32}, count);
+  EXPECT_EQ(valid, batch_valid);
+  EXPECT_EQ(0, std::memcmp(sign_keys.data(), batch.data(), count * sizeof(SignKey)));
+  Bytes good, expected;
+  for (size_t i = 0; i < count; ++i) {
+    const Integer& d = candidates[i];
+    const bool is_key = !d.is_zero() && d < n - one;
+    ASSERT_EQ(is_key ? 1 : 0, valid[i]) << i;
+    const Bytes secret(sign_keys[i].d, sign_keys[i].d + 32), inverse(sign_keys[i].inverse, sign_keys[i].inverse + 32);
+    EXPECT_EQ(is_key ? d.bytes() : Bytes(32), secret);
+    EXPECT_EQ(is_key ? n_ring.inverse(d + one).bytes() : Bytes(32), inverse);
+    if (!is_key) continue;
+    good.insert(good.end(), secret.begin(), secret.end());
     const Point point = multiply_generator(d);
-    EXPECT_EQ(key, join(point->x, point->y));
+    const Bytes key = join(point->x, point->y);
+    Bytes found(64);
+    kernel().public_keys(found.data(), {secret.data(), 0}, 1);
+    EXPECT_EQ(key, found);
+    expected.insert(expected.end(), key.begin(), key.end());
   }
+  Bytes found(expected.size());
+  kernel().public_keys(found.data(), {good.data(), 32}, good.size() / 32);
+  EXPECT_EQ(expected, found);
 }
 
 TEST_P(Sm2Adversary, PointsWithAndWithoutARoot) {

@@ -32,9 +32,11 @@ struct StandardExample {
 TEST_P(Sm2Kernel, SignsTheStandardsExample) {
   const StandardExample example;
   SignKey key;
-  ASSERT_TRUE(GetParam()->derive_sign_key(&key, example.d.data()));
+  uint8_t valid = 0xee;
+  GetParam()->derive_sign_keys(&key, &valid, {example.d.data(), 0}, 1);
+  ASSERT_EQ(1, valid);
   Bytes public_key(64), signature(64), nonce(32);
-  GetParam()->public_key(public_key.data(), example.d.data());
+  GetParam()->public_keys(public_key.data(), {example.d.data(), 0}, 1);
   EXPECT_EQ(public_key, example.key);
   nonce.insert(nonce.end(), example.k.begin(), example.k.end());
   const SignKey* keys[] = {&key};

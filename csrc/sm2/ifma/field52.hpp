@@ -185,11 +185,6 @@ struct Field52 {
     return reduced(t);
   }
 
-  static inline Fe sqr_times(Fe a, int count) {
-    for (int i = 0; i < count; ++i) a = sqr(a);
-    return a;
-  }
-
   // The value below p, for a below 2 p.
   static ACCEL_INLINE Fe canonical(const Fe& a) {
     constexpr Limbs52 kModulus = multiple_of_p(1);
@@ -262,32 +257,10 @@ struct Field52 {
   static ACCEL_INLINE Fe from_integer(const Fe& a) { return mul(a, broadcast(kR260Squared)); }
   static ACCEL_INLINE Fe to_integer(const Fe& a) { return canonical(mul(a, broadcast(U256{{1, 0, 0, 0}}))); }
 
-  // The lanes' inverses by one inversion; every lane 0 if one is. Variable time.
-  static inline Fe inverse_var(const Fe& a) {
-    return merge_inversions(a, [](const Fe& product) {
-      // (a R)^-1 R^3 / R = a^-1 R
-      const U256 inverse = inverse_mod_p_var(lane(canonical(product), 0));
-      return mul(broadcast(inverse), broadcast(kR260Cubed));
-    });
-  }
-
-  // a^(p - 2) lane by lane: the inverse, and 0 for 0. p - 2 has the bits 1^31 0 1^128 0^32 1^62 0 1.
-  static inline Fe inverse(const Fe& a) {
-    const Fe a2 = mul(sqr(a), a);                                // 1^2
-    const Fe a3 = mul(sqr(a2), a);                               // 1^3
-    const Fe a6 = mul(sqr_times(a3, 3), a3);                     // 1^6
-    const Fe a12 = mul(sqr_times(a6, 6), a6);                    // 1^12
-    const Fe a15 = mul(sqr_times(a12, 3), a3);                   // 1^15
-    const Fe a30 = mul(sqr_times(a15, 15), a15);                 // 1^30
-    const Fe a31 = mul(sqr(a30), a);                             // 1^31
-    const Fe a32 = mul(sqr(a31), a);                             // 1^32
-    Fe r = mul(sqr_times(a31, 33), a32);                         // 1^31 0 1^32
-    for (int i = 0; i < 3; ++i) r = mul(sqr_times(r, 32), a32);  // 1^31 0 1^128
-    r = mul(sqr_times(r, 62), a30);                              // 1^31 0 1^128 0^32 1^30
-    r = mul(sqr_times(r, 30), a30);                              // 1^31 0 1^128 0^32 1^60
-    r = mul(sqr_times(r, 2), a2);                                // 1^31 0 1^128 0^32 1^62
-    return mul(sqr_times(r, 2), a);
-  }
+  // The lanes' inverses by one inversion; every lane 0 if one is.
+  static inline Fe inverse(const Fe& a) { return merge_inversions(a, inverse_mod_p); }
+  // The same for public values, faster.
+  static inline Fe inverse_var(const Fe& a) { return merge_inversions(a, inverse_mod_p_var); }
 
   // a < kBound p (and a little more, which the top limb does not show).
   template <int kBound>
@@ -328,8 +301,7 @@ struct Field52 {
 
   // The inverse of a lane from that of all lanes' product: the product of the other lanes, by halves, quarters,
   // eighths.
-  template <class Invert>
-  static inline Fe merge_inversions(const Fe& a, const Invert& invert) {
+  static inline Fe merge_inversions(const Fe& a, U256 (*invert)(const U256&)) {
     static constexpr uint64_t kHalf[8] = {4, 5, 6, 7, 0, 1, 2, 3}, kQuarter[8] = {2, 3, 0, 1, 6, 7, 4, 5},
                               kEighth[8] = {1, 0, 3, 2, 5, 4, 7, 6};
     const Fe other1 = permute(V::load(kHalf), a);
@@ -337,7 +309,9 @@ struct Field52 {
     const Fe other2 = permute(V::load(kQuarter), product2);
     const Fe product4 = mul(product2, other2);
     const Fe other4 = permute(V::load(kEighth), product4);
-    const Fe inverse = invert(mul(product4, other4));
+    // (a R)^-1 R^3 / R = a^-1 R
+    const U256 product = lane(canonical(mul(product4, other4)), 0);
+    const Fe inverse = mul(broadcast(invert(product)), broadcast(kR260Cubed));
     return mul(mul(inverse, other1), mul(other2, other4));
   }
 };
