@@ -78,7 +78,13 @@ struct Field52 {
   }
   static ACCEL_INLINE Fe one() { return broadcast(kR260); }
 
-  static ACCEL_INLINE Sum sum(const Fe& a) {
+  static ACCEL_INLINE Sum zero_sum() {
+    Sum r;
+    for (V& limb : r.l) limb = V::zero();
+    return r;
+  }
+  template <class A>
+  static ACCEL_INLINE Sum sum(const A& a) {
     Sum r;
     for (int i = 0; i < kLimbs; ++i) r.l[i] = a.l[i];
     return r;
@@ -102,18 +108,28 @@ struct Field52 {
     return r;
   }
 
+  // a + kMultiple p before carries. p = 2^256 - 2^224 - 2^96 + 2^64 - 1 has three signed limbs.
+  template <int kMultiple, class A>
+  static ACCEL_INLINE Sum plus_multiple(const A& a) {
+    static_assert(0 <= kMultiple && kMultiple < 16);
+    Sum r = sum(a);
+    if constexpr (kMultiple != 0) {
+      constexpr uint64_t k = kMultiple;
+      r.l[0] = r.l[0] - V::broadcast(k);
+      r.l[1] = r.l[1] - V::broadcast((k << 44) - (k << 12));
+      r.l[4] = r.l[4] + V::broadcast((k << 48) - (k << 16));
+    }
+    return r;
+  }
   // a + kMultiple p with limbs normalised; the value must be in [0, 2^260).
   template <int kMultiple, class A>
   static ACCEL_INLINE Fe tighten(const A& a) {
-    static_assert(0 <= kMultiple && kMultiple < 16);
-    constexpr Limbs52 kAdded = multiple_of_p(kMultiple);
+    const Sum s = plus_multiple<kMultiple>(a);
     const V mask = V::broadcast(kLimbMask);
     Fe r;
     V carry = V::zero();
     for (int i = 0; i < kLimbs; ++i) {
-      V limb = a.l[i];
-      if (kAdded.l[i] != 0) limb = limb + V::broadcast(kAdded.l[i]);
-      if (i > 0) limb = limb + carry;
+      const V limb = i > 0 ? s.l[i] + carry : s.l[i];
       r.l[i] = i + 1 < kLimbs ? limb & mask : limb;
       carry = limb.template sar<kLimbBits>();
     }
@@ -144,45 +160,76 @@ struct Field52 {
   static ACCEL_INLINE Fe add(const Fe& a, const Fe& b) { return tighten<0>(plus(a, b)); }
 
   // a b / R
-  static ACCEL_INLINE Fe mul(const Fe& a, const Fe& b) {
+  static ACCEL_INLINE Fe mul(const Fe& a, const Fe& b) { return tighten<0>(mul_sum(a, b)); }
+  // a^2 / R
+  static ACCEL_INLINE Fe sqr(const Fe& a) { return tighten<0>(sqr_sum(a)); }
+
+  // The same before carries, for what adds to it: |limb| below 2^57.
+  static ACCEL_INLINE Sum mul_sum(const Fe& a, const Fe& b) { return mul_add(a, b, zero_sum()); }
+  static ACCEL_INLINE Sum sqr_sum(const Fe& a) {
+    Wide t = wide(zero_sum());
+    add_cross_products(t, a);
+    double_wide(t);
+    add_squares(t, a);
+    return divide_by_r(t);
+  }
+  // a b / R + c, for |c| < 16 p
+  static ACCEL_INLINE Sum mul_add(const Fe& a, const Fe& b, const Sum& c) {
     check(a);
     check(b);
-    V t[2 * kLimbs];
-    for (V& limb : t) limb = V::zero();
+    Wide t = wide(c);
 #pragma GCC unroll 5
     for (int i = 0; i < kLimbs; ++i) {
-#pragma GCC unroll 5
-      for (int j = 0; j < kLimbs; ++j) t[i + j] = V::madd_low(t[i + j], a.l[i], b.l[j]);
-#pragma GCC unroll 5
-      for (int j = 0; j < kLimbs; ++j) t[i + j + 1] = V::madd_high(t[i + j + 1], a.l[i], b.l[j]);
-      reduce_limb(t + i);
+      add_row(t.l + i, a.l[i], b);
+      reduce_limb(t.l + i);
     }
-    return reduced(t);
+    return upper_half(t);
   }
 
-  // a^2 / R
-  static ACCEL_INLINE Fe sqr(const Fe& a) {
+  // Products before their division by R, for sums of them that are divided once. |limb| below 2^57.
+  struct Wide {
+    V l[2 * kLimbs];
+  };
+  // a R
+  static ACCEL_INLINE Wide wide(const Sum& a) {
+    Wide t;
+    for (int i = 0; i < kLimbs; ++i) t.l[i] = V::zero(), t.l[kLimbs + i] = a.l[i];
+    return t;
+  }
+  static ACCEL_INLINE void add_product(Wide& t, const Fe& a, const Fe& b) {
     check(a);
-    V t[2 * kLimbs];
-    for (V& limb : t) limb = V::zero();
+    check(b);
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) add_row(t.l + i, a.l[i], b);
+  }
+  // a^2 is twice the products of different limbs, each pair once, and the squares of limbs.
+  static ACCEL_INLINE void add_cross_products(Wide& t, const Fe& a) {
+    check(a);
 #pragma GCC unroll 5
     for (int i = 0; i < kLimbs; ++i) {
 #pragma GCC unroll 5
       for (int j = i + 1; j < kLimbs; ++j) {
-        t[i + j] = V::madd_low(t[i + j], a.l[i], a.l[j]);
-        t[i + j + 1] = V::madd_high(t[i + j + 1], a.l[i], a.l[j]);
+        t.l[i + j] = V::madd_low(t.l[i + j], a.l[i], a.l[j]);
+        t.l[i + j + 1] = V::madd_high(t.l[i + j + 1], a.l[i], a.l[j]);
       }
     }
-#pragma GCC unroll 10
-    for (int i = 1; i < 2 * kLimbs - 1; ++i) t[i] = t[i] + t[i];
+  }
+  static ACCEL_INLINE void add_squares(Wide& t, const Fe& a) {
 #pragma GCC unroll 5
     for (int i = 0; i < kLimbs; ++i) {
-      t[2 * i] = V::madd_low(t[2 * i], a.l[i], a.l[i]);
-      t[2 * i + 1] = V::madd_high(t[2 * i + 1], a.l[i], a.l[i]);
+      t.l[2 * i] = V::madd_low(t.l[2 * i], a.l[i], a.l[i]);
+      t.l[2 * i + 1] = V::madd_high(t.l[2 * i + 1], a.l[i], a.l[i]);
     }
+  }
+  static ACCEL_INLINE void double_wide(Wide& t) {
+    for (V& limb : t.l) limb = limb + limb;
+  }
+  // For |a| below 16 p R and |limb| below 2^61: a / R mod p, between a / R and a / R + p.
+  static ACCEL_INLINE Sum divide_by_r(const Wide& a) {
+    Wide t = a;
 #pragma GCC unroll 5
-    for (int i = 0; i < kLimbs; ++i) reduce_limb(t + i);
-    return reduced(t);
+    for (int i = 0; i < kLimbs; ++i) reduce_limb(t.l + i);
+    return upper_half(t);
   }
 
   // The value below p, for a below 2 p.
@@ -293,10 +340,17 @@ struct Field52 {
     t[4] = V::madd_low(t[4], q, V::broadcast(kHigh));
     t[5] = V::madd_high(t[5], q, V::broadcast(kHigh));
   }
-  static ACCEL_INLINE Fe reduced(const V (&t)[2 * kLimbs]) {
+  static ACCEL_INLINE Sum upper_half(const Wide& t) {
     Sum r;
-    for (int i = 0; i < kLimbs; ++i) r.l[i] = t[kLimbs + i];
-    return tighten<0>(r);
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = t.l[kLimbs + i];
+    return r;
+  }
+  // t[0] .. t[5] += a b
+  static ACCEL_INLINE void add_row(V* t, const V& a, const Fe& b) {
+#pragma GCC unroll 5
+    for (int j = 0; j < kLimbs; ++j) t[j] = V::madd_low(t[j], a, b.l[j]);
+#pragma GCC unroll 5
+    for (int j = 0; j < kLimbs; ++j) t[j + 1] = V::madd_high(t[j + 1], a, b.l[j]);
   }
 
   // The inverse of a lane from that of all lanes' product: the product of the other lanes, by halves, quarters,
