@@ -30,10 +30,8 @@
 // forcing it makes a translation unit take minutes.
 #if defined(ACCEL_CHECKED) || defined(__SANITIZE_THREAD__)
 #define ACCEL_INLINE inline
-#define ACCEL_INLINE_LAMBDA
 #else
 #define ACCEL_INLINE inline __attribute__((always_inline))
-#define ACCEL_INLINE_LAMBDA __attribute__((always_inline))
 #endif
 #define ACCEL_NOINLINE __attribute__((noinline))
 

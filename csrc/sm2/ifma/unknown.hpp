@@ -119,12 +119,12 @@ struct UnknownKeys52 {
   using Digits = Digits52<V>;
   using Slow = UnknownKeys<F, Group, kBaseWidth>;
 
-  static constexpr size_t kLanes = 8, kGroups = 8, kAbreast = 2;
+  static constexpr size_t kLanes = 8, kGroups = 8;
   static constexpr size_t kChunk = kLanes * kGroups;
   static constexpr size_t kEntries = Digits::kEntries;
   static constexpr size_t kBaseSlots = OddRecoding<kBaseWidth>::kWindows;
   static constexpr size_t kSteps = 5;  // from P to its 16 odd multiples
-  static_assert(kGroups % kAbreast == 0 && kEntries == 1 << (kSteps - 1));
+  static_assert(kEntries == 1 << (kSteps - 1));
   static_assert(kBaseSlots % 2 == 0 && kBaseSlots <= 1 << kSteps);
 
   // Leaves of the generator's tree: a table's entry for each lane.
@@ -316,7 +316,7 @@ struct UnknownKeys52 {
 
   // --- [s]G + [t]P ---
 
-  using Formulas = Jacobian52<V, kAbreast>;
+  using Formulas = Jacobian52<V>;
 
   static ACCEL_INLINE void load_multiples(Point& p, Digits& digits, const Chunk& chunk, size_t group) {
     static constexpr uint64_t kStride = sizeof(chunk.tables[0]);
@@ -331,32 +331,28 @@ struct UnknownKeys52 {
     p.y = negate_lanes<V>(positive, p.y);  // minus the digit: see multiply_and_add
   }
 
-  // Groups first, first + 1, ... up to kAbreast.
-  static ACCEL_NOINLINE void multiply_and_add(JacobianVec<V>* sums, const Chunk& chunk, Digits* digits, size_t first) {
-    Point added[kAbreast];
-    for (size_t k = 0; k < kAbreast; ++k) {
-      const Point& p = chunk.multiples[first + k];
-      const Fe52 y = negate_lanes<V>(digits[k].flip, Field::canonical(p.y));
-      sums[k] = {Field::reduce(Field::sum(p.x)), Field::add(y, y), Field::one()};
-    }
+  // [s]G + [t]P, or minus that.
+  static JacobianVec<V> multiply_and_add(const Chunk& chunk, Digits digits, size_t group) {
+    const Point& p = chunk.multiples[group];
+    const Fe52 y = negate_lanes<V>(digits.flip, Field::canonical(p.y));
+    JacobianVec<V> sum = {Field::reduce(Field::sum(p.x)), Field::add(y, y), Field::one(), Field::one()};
+    Point added;
     // Five doublings that negate and the addition that negates leave 32 T - q of T: q is minus the digit's multiple.
     for (size_t window = 0; window < Digits::kWindows; ++window) {
-      for (int i = 0; i < Digits::kWidth; ++i) Formulas::double_and_negate(sums);
-      for (size_t k = 0; k < kAbreast; ++k) load_multiples(added[k], digits[k], chunk, first + k);
-      Formulas::add_and_negate(sums, added);
+      for (int i = 0; i < Digits::kWidth; ++i) Formulas::double_and_negate(sum);
+      load_multiples(added, digits, chunk, group);
+      Formulas::add_and_negate(sum, added);
     }
-    for (size_t k = 0; k < kAbreast; ++k) {
-      sums[k].y = Field::reduce(Field::sum(sums[k].y));
-      added[k] = chunk.nodes[first + k];
-      added[k].y = Field::add(added[k].y, added[k].y);
-    }
-    Formulas::add_and_negate(sums, added);
+    sum.y = Field::reduce(Field::sum(sum.y));
+    added = chunk.nodes[group];
+    added.y = Field::add(added.y, added.y);
+    Formulas::add_and_negate(sum, added);
+    return sum;
   }
 
   // Is x = X / Z^2 equal to claim mod n? X / Z^2 < p < 2 n leaves two candidates, the second only if claim + n < p.
   static Mask abscissas_match(const JacobianVec<V>& sum, const Claim* claims, const Fe52& claim) {
-    const Fe52 zz = Field::sqr(sum.z);
-    Mask match = Field::zero_mask(Field::template sub<2>(sum.x, Field::mul(Field::from_integer(claim), zz)));
+    Mask match = Field::zero_mask(Field::template sub<2>(sum.x, Field::mul(Field::from_integer(claim), sum.zz)));
     Mask possible = 0;
     alignas(64) U256 seconds[kLanes] = {};
     for (size_t i = 0; i < kLanes; ++i) {
@@ -369,31 +365,21 @@ struct UnknownKeys52 {
       V words[8];
       load_pairs(words, pairs);
       const Fe52 second = Field::from_integer(Field::unpack(words[0], words[1], words[2], words[3]));
-      const Mask also = Field::zero_mask(Field::template sub<2>(sum.x, Field::mul(second, zz)));
+      const Mask also = Field::zero_mask(Field::template sub<2>(sum.x, Field::mul(second, sum.zz)));
       match = static_cast<Mask>(match | (also & possible));
     }
     return match;
   }
 
-  static void check_groups(Mask* match, Chunk& chunk, size_t first) {
-    Digits digits[kAbreast] = {read_scalars(chunk, first), read_scalars(chunk, first + 1)};
-    JacobianVec<V> sums[kAbreast];
-    multiply_and_add(sums, chunk, digits, first);
-    for (size_t k = 0; k < kAbreast; ++k) {
-      const size_t group = first + k;
-      const Claim* claims = chunk.claims + kLanes * group;
-      V words[8];
-      for (size_t i = 0; i < kLanes; ++i) words[i] = V::load(&claims[i].t);
-      V::transpose(words);
-      match[group] = abscissas_match(sums[k], claims, Field::unpack(words[4], words[5], words[6], words[7]));
-      chunk.exceptional[group] = static_cast<Mask>(chunk.exceptional[group] | Field::zero_mask(sums[k].z));
-    }
-  }
-  static Digits read_scalars(const Chunk& chunk, size_t group) {
-    V words[8];
-    for (size_t i = 0; i < kLanes; ++i) words[i] = V::load(&chunk.claims[kLanes * group + i].t);
+  static Mask check_group(Chunk& chunk, size_t group) {
+    const Claim* claims = chunk.claims + kLanes * group;
+    V words[8];  // of t and x, which stand side by side
+    for (size_t i = 0; i < kLanes; ++i) words[i] = V::load(&claims[i].t);
     V::transpose(words);
-    return Digits({words[0], words[1], words[2], words[3]}, Group::kModulus.m);
+    const Digits digits({words[0], words[1], words[2], words[3]}, Group::kModulus.m);
+    const JacobianVec<V> sum = multiply_and_add(chunk, digits, group);
+    chunk.exceptional[group] = static_cast<Mask>(chunk.exceptional[group] | Field::zero_mask(sum.z));
+    return abscissas_match(sum, claims, Field::unpack(words[4], words[5], words[6], words[7]));
   }
 
   static bool check_slowly(const IntegerPoint& key, const Claim& claim) {
@@ -416,7 +402,7 @@ struct UnknownKeys52 {
     }
     for (size_t i = 0; i < kChunk; ++i) read_leaves(chunk, base, i);
     make_multiples(chunk);
-    for (size_t group = 0; group < kGroups; group += kAbreast) check_groups(match, chunk, group);
+    for (size_t group = 0; group < kGroups; ++group) match[group] = check_group(chunk, group);
     for (size_t i = 0; i < items; ++i) {
       const size_t group = i / kLanes, lane = i % kLanes;
       if (chunk.bad_key[group] >> lane & 1) {
