@@ -52,13 +52,13 @@ struct Jacobian52 {
   // infinity. With H = x2 Z^2 - X, R = 2 y2 Z^3 - W, I = 4 H^2, V = X I and J = H I: X' = R^2 - J - 2 V, Z' = 2 Z H,
   // -W' = 2 (R (X' - V) + W J).
   static ACCEL_INLINE void add_and_negate(Point& p, const PointVec<V>& q) {
-    const Fe t = F::mul(q.y, p.z);               // < 1.4 p
-    const Fe h = mul_minus<2>(q.x, p.zz, p.x);     // < 3.1 p
-    const Fe r = mul_minus<3>(t, p.zz, p.y);       // < 4.2 p
-    const Fe i = F::template tighten<0>(F::template times_power<2>(F::sqr_sum(h)));          // < 6.5 p
-    p.z = F::template tighten<0>(F::template times_power<1>(F::mul_sum(p.z, h)));  // < 2.7 p
-    const Fe v = F::mul(p.x, i);                 // < 1.5 p
-    const Fe j = F::mul(h, i);                   // < 2.3 p
+    const Fe t = F::mul(q.y, p.z);                                                   // < 1.4 p
+    const Fe h = mul_minus<2>(q.x, p.zz, p.x);                                       // < 3.1 p
+    const Fe r = mul_minus<3>(t, p.zz, p.y);                                         // < 4.2 p
+    const Fe i = F::template tighten<0>(F::template times_power<2>(F::sqr_sum(h)));  // < 6.5 p
+    p.z = F::template tighten<0>(F::template times_power<1>(F::mul_sum(p.z, h)));    // < 2.7 p
+    const Fe v = F::mul(p.x, i);                                                     // < 1.5 p
+    const Fe j = F::mul(h, i);                                                       // < 2.3 p
     p.x = F::reduce(F::minus(sqr_minus_twice(r, v), j));
     p.zz = F::sqr(p.z);  // < 1.5 p
     Wide wide = F::wide(F::zero_sum());
