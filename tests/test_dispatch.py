@@ -96,6 +96,24 @@ def test_masked_features_take_their_kernels_away():
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize(("mask", "missing"), [("avx512", {"avx512"}), ("avx2", {"avx512", "avx2"})])
+def test_the_best_kernel_without_a_feature(mask, missing):
+    left = [name for name in accel.available_kernels("sm3.hash") if name not in missing]
+    assert report(ACCEL_CPU_MASK=mask) == f"{left[0]} 1000 {','.join(left)}"
+
+
+@pytest.mark.skipif("avx512" not in accel.cpu_features(), reason="needs a CPU with AVX-512")
+def test_a_masked_kernel_cannot_be_forced():
+    line = report(ACCEL_CPU_MASK="avx512", ACCEL_KERNEL="sm3=avx512")
+    assert line.startswith("KernelError ACCEL_KERNEL: this CPU or its operating system cannot run sm3=avx512"), line
+
+
+def test_every_feature_has_its_kernel():
+    features = accel.cpu_features()
+    expected = [name for name in ("avx512", "avx2") if name in features]
+    assert accel.available_kernels("sm3.hash") == [*expected, "portable"]
+
+
 def test_unknown_feature_in_the_mask():
     line = report(ACCEL_CPU_MASK="avx1024")
     assert line == (

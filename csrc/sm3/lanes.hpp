@@ -74,6 +74,7 @@ class Lanes {
   // `count` messages of one length. Only if idle().
   void hash_equal(uint8_t* digests, Prefix prefix, const Bytes* messages, size_t count) {
     for (; count > kLanes; count -= kLanes, messages += kLanes, digests += kLanes * kDigestSize) {
+      for (size_t i = kLanes; i < 2 * kLanes && i < count; i++) prefetch_start(messages[i]);
       hash_group(digests, prefix, messages, kLanes);
       prefix.data += kLanes * prefix.stride;
     }
@@ -87,6 +88,7 @@ class Lanes {
     for (size_t next = 0;;) {
       for (uint32_t free = ~active_ & kAllLanes; free != 0 && next < count; free &= free - 1, next++) {
         const size_t i = order[next];
+        if (next + kLanes < count) prefetch_start(messages[order[next + kLanes]]);
         start(lowest(free), digests + i * kDigestSize, prefix.data + i * prefix.stride, messages[i]);
       }
       if (next == count) return;
@@ -107,10 +109,12 @@ class Lanes {
 
  private:
   using Word = typename Isa::Word;
+  using Part = typename Isa::Part;
   using Compress = Compressor<Isa>;
   static constexpr uint32_t kAllLanes = kLanes == 32 ? ~uint32_t{0} : (uint32_t{1} << (kLanes % 32)) - 1;
   static constexpr uint32_t kGroupLanes = (uint32_t{1} << Isa::kWidth) - 1;
-  static constexpr unsigned kFewLanes = 1;  // as many messages take the portable kernel less time than one group
+  static constexpr size_t kPaddingBytes = 9;  // at least: the mark and the length
+  static constexpr unsigned kFewLanes = 1;    // as many messages take the portable kernel less time than one group
 
   static unsigned lowest(uint32_t lanes) { return static_cast<unsigned>(__builtin_ctz(lanes)); }
   uint64_t bits(uint64_t message_size) const { return (common_bytes_ + prefix_size_ + message_size) << 3; }
@@ -130,42 +134,49 @@ class Lanes {
     constexpr unsigned kWide = groups * Isa::kWidth;
     const size_t size = messages[0].size;
     for (unsigned g = 0; g < groups; g++) reset(g);
+    for (unsigned lane = 0; lane < kWide; lane++) at_[lane] = messages[lane < count ? lane : 0].data;
     size_t done = 0;
     if (prefix_size_ != 0) {
       done = kBlockSize - prefix_size_ < size ? kBlockSize - prefix_size_ : size;
-      const bool last = prefix_size_ + done < kBlockSize;
-      for (unsigned lane = 0; lane < kWide; lane++) {
-        const size_t i = lane < count ? lane : 0;
-        stage(lane, prefix.data + i * prefix.stride, prefix_size_, messages[i].data, done, last, size);
-      }
-      compress<groups>();
-      if (last && prefix_size_ + done + 9 <= kBlockSize) return store_group<groups>(digests, count);
-      if (last) return finish_overflow<groups>(digests, count, size);
+      compress_part<groups>(part_of(prefix_size_, done, size), prefix, count);
+      if (prefix_size_ + done < kBlockSize) return finish_group<groups>(digests, count, prefix_size_ + done, size);
+      for (unsigned lane = 0; lane < kWide; lane++) at_[lane] = messages[lane < count ? lane : 0].data + done;
     }
-    for (unsigned lane = 0; lane < kWide; lane++) at_[lane] = messages[lane < count ? lane : 0].data + done;
     for (; size - done >= kBlockSize; done += kBlockSize) {
       compress<groups>();
       for (unsigned lane = 0; lane < kWide; lane++) at_[lane] += kBlockSize;
     }
-    const size_t rest = size - done;
-    if (rest == 0) {
+    if (size == done) {
       Compress::template compress_padding<groups>(state_, padding(size));
       return store_group<groups>(digests, count);
     }
-    for (unsigned lane = 0; lane < kWide; lane++) stage(lane, nullptr, 0, at_[lane], rest, true, size);
-    compress<groups>();
-    if (rest + 9 <= kBlockSize) return store_group<groups>(digests, count);
-    finish_overflow<groups>(digests, count, size);
+    compress_part<groups>(part_of(0, size - done, size), Prefix{}, count);
+    finish_group<groups>(digests, count, size - done, size);
   }
 
-  // The block that holds the length alone, where the one before it had no room for it.
+  // One block of each lane that is put together; its part of the message begins at at_.
   template <unsigned groups>
-  void finish_overflow(uint8_t* digests, size_t count, size_t size) {
-    for (unsigned lane = 0; lane < groups * Isa::kWidth; lane++) {
+  void compress_part(const Part& part, const Prefix& prefix, size_t count) {
+    constexpr unsigned kWide = groups * Isa::kWidth;
+    if constexpr (Isa::kMaskedLoads) {
+      if (prefix.stride == 0) {
+        for (unsigned g = 0; g < groups; g++) {
+          Isa::load_parts(ring_[g], part, prefix.data, at_ + g * Isa::kWidth);
+        }
+        return Compress::template compress<groups>(state_, ring_);
+      }
+    }
+    for (unsigned lane = 0; lane < kWide; lane++) {
+      part.stage(staging_[lane], prefix.data + (lane < count ? lane : 0) * prefix.stride, at_[lane]);
       at_[lane] = staging_[lane];
-      Isa::stage(staging_[lane], nullptr, 0, nullptr, 0, false, bits(size));
     }
     compress<groups>();
+  }
+
+  // After a block that ended the message with `used` bytes before the padding: the length may want a block of its own.
+  template <unsigned groups>
+  void finish_group(uint8_t* digests, size_t count, size_t used, size_t size) {
+    if (used + kPaddingBytes > kBlockSize) compress_part<groups>(Part(0, 0, false, bits(size)), Prefix{}, count);
     store_group<groups>(digests, count);
   }
 
@@ -198,7 +209,8 @@ class Lanes {
     if (prefix_size_ != 0) first_ |= bit;
     prefix_[lane] = prefix;
     next_[lane] = message.data;
-    left_[lane] = message.size;
+    blocks_[lane] = prefix_size_ != 0 ? 0 : message.size / kBlockSize;
+    rest_[lane] = message.size % kBlockSize;
     size_[lane] = message.size;
     digest_[lane] = digest;
     fresh_ |= bit;
@@ -207,24 +219,15 @@ class Lanes {
   // One block for every lane.
   void step() {
     reset_fresh();
-    uint32_t special = first_ | closing_;
-    for (unsigned lane = 0; lane < kLanes; lane++) {
-      if (left_[lane] < kBlockSize) special |= uint32_t{1} << lane;
-      at_[lane] = next_[lane];
+    uint32_t special = 0;  // lanes whose block does not stand in their message as it is, or that have none
+    for (unsigned lane = 0; lane < kLanes; lane += Isa::kWidth) {
+      special |= Isa::advance(at_ + lane, next_ + lane, blocks_ + lane) << lane;
     }
-    special &= active_;
     uint32_t ending = 0;
-    for (uint32_t lanes = special | (~active_ & kAllLanes); lanes != 0; lanes &= lanes - 1) {
+    for (uint32_t lanes = special; lanes != 0; lanes &= lanes - 1) {
       const unsigned lane = lowest(lanes);
       at_[lane] = staging_[lane];
-    }
-    for (uint32_t lanes = active_ & ~special; lanes != 0; lanes &= lanes - 1) {
-      const unsigned lane = lowest(lanes);
-      next_[lane] += kBlockSize;
-      left_[lane] -= kBlockSize;
-    }
-    for (uint32_t lanes = special; lanes != 0; lanes &= lanes - 1) {
-      if (stage_next(lowest(lanes))) ending |= lanes & -lanes;
+      if ((active_ & lanes & -lanes) != 0 && stage_next(lane)) ending |= lanes & -lanes;
     }
     if (Isa::kGroups == 2 && (active_ >> (kLanes / 2)) != 0) {
       compress<Isa::kGroups>();
@@ -237,21 +240,28 @@ class Lanes {
   // Puts a lane's next block together; true if it is its message's last one.
   bool stage_next(unsigned lane) {
     const uint32_t bit = uint32_t{1} << lane;
+    if (((first_ | closing_) & bit) == 0) {  // the usual case: what is left, and the padding
+      const bool whole = rest_[lane] + kPaddingBytes <= kBlockSize;
+      Part(0, rest_[lane], true, whole ? bits(size_[lane]) : 0).stage(staging_[lane], nullptr, next_[lane]);
+      if (!whole) closing_ |= bit;
+      return whole;
+    }
     if ((closing_ & bit) != 0) {
       closing_ &= ~bit;
-      Isa::stage(staging_[lane], nullptr, 0, nullptr, 0, false, bits(size_[lane]));
+      Part(0, 0, false, bits(size_[lane])).stage(staging_[lane], nullptr, nullptr);
       return true;
     }
-    const size_t head = (first_ & bit) != 0 ? prefix_size_ : 0;
-    const size_t taken = kBlockSize - head < left_[lane] ? kBlockSize - head : left_[lane];
-    const bool last = head + taken < kBlockSize;
-    stage(lane, prefix_[lane], head, next_[lane], taken, last, size_[lane]);
     first_ &= ~bit;
+    const size_t room = kBlockSize - prefix_size_, size = size_[lane], taken = room < size ? room : size;
+    part_of(prefix_size_, taken, size).stage(staging_[lane], prefix_[lane], next_[lane]);
+    if (taken < room) {
+      if (prefix_size_ + taken + kPaddingBytes <= kBlockSize) return true;
+      closing_ |= bit;
+      return false;
+    }
     next_[lane] += taken;
-    left_[lane] -= taken;
-    if (!last) return false;
-    if (head + taken + 9 <= kBlockSize) return true;
-    closing_ |= bit;
+    blocks_[lane] = (size - taken) / kBlockSize;
+    rest_[lane] = static_cast<uint8_t>((size - taken) % kBlockSize);
     return false;
   }
 
@@ -287,7 +297,9 @@ class Lanes {
       const uint32_t from_bit = uint32_t{1} << from, to_bit = uint32_t{1} << to;
       prefix_[to] = prefix_[from];
       next_[to] = next_[from];
-      left_[to] = left_[from];
+      blocks_[to] = blocks_[from];
+      blocks_[from] = 0;
+      rest_[to] = rest_[from];
       size_[to] = size_[from];
       digest_[to] = digest_[from];
       move_bit(&active_, from_bit, to_bit);
@@ -312,12 +324,9 @@ class Lanes {
       uint32_t state[8];
       for (unsigned i = 0; i < 8; i++) state[i] = words[i * Isa::kWidth];
       for (bool last = false; !last;) {
-        if (((first_ | closing_) & (active_ & -active_)) == 0 && left_[lane] >= kBlockSize) {
-          const size_t blocks = left_[lane] / kBlockSize;
-          kPortable.compress(state, next_[lane], blocks);
-          next_[lane] += blocks * kBlockSize;
-          left_[lane] %= kBlockSize;
-        }
+        kPortable.compress(state, next_[lane], blocks_[lane]);
+        next_[lane] += blocks_[lane] * kBlockSize;
+        blocks_[lane] = 0;
         last = stage_next(lane);
         kPortable.compress(state, staging_[lane], 1);
       }
@@ -327,11 +336,20 @@ class Lanes {
 
   // --- blocks ---
 
-  void stage(unsigned lane, const uint8_t* head, size_t head_size, const uint8_t* body, size_t body_size, bool last,
-             size_t size) {
-    at_[lane] = staging_[lane];
-    const bool length_fits = last && head_size + body_size + 9 <= kBlockSize;
-    Isa::stage(staging_[lane], head, head_size, body, body_size, last, length_fits ? bits(size) : 0);
+  // `head` bytes of the prefix and `body` of a message of `size` bytes: if they do not fill the block, it ends there.
+  Part part_of(size_t head, size_t body, size_t size) const {
+    const size_t used = head + body;
+    return Part(head, body, used < kBlockSize, used + kPaddingBytes <= kBlockSize ? bits(size) : 0);
+  }
+
+  static void prefetch_start(const Bytes& message) {
+    prefetch(message.data, 0);
+    prefetch(message.data, kBlockSize - 1);
+  }
+
+  // As an integer: the byte may be outside any object. Prefetching it then does nothing.
+  static void prefetch(const uint8_t* bytes, size_t offset) {
+    __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(bytes) + offset));
   }
 
   void reset(unsigned group) {
@@ -341,6 +359,9 @@ class Lanes {
   template <unsigned groups>
   void compress() {
     for (unsigned g = 0; g < groups; g++) Isa::load_blocks(ring_[g], at_ + g * Isa::kWidth);
+    // So many streams are more than the processor follows by itself. The next block ends in the line of this byte, and
+    // what of it stands in the line before has just been loaded.
+    for (unsigned lane = 0; lane < groups * Isa::kWidth; lane++) prefetch(at_[lane], 2 * kBlockSize - 1);
     Compress::template compress<groups>(state_, ring_);
   }
 
@@ -357,8 +378,12 @@ class Lanes {
   uint32_t fresh_ = 0;    // its state is not set yet
   uint32_t first_ = 0;    // its next block begins with the prefix
   uint32_t closing_ = 0;  // its next block is the one that holds the length alone
-  const uint8_t *prefix_[kLanes], *next_[kLanes];
-  size_t left_[kLanes] = {}, size_[kLanes];  // bytes of the message: not yet in a block; in all
+  const uint8_t* prefix_[kLanes];
+  const uint8_t* next_[kLanes] = {};  // what is not yet in a block of the message
+  uint64_t blocks_[kLanes] =
+      {};                 // whole ones from there on, after the block of the prefix; 0 in a lane without message
+  uint8_t rest_[kLanes];  // bytes behind them
+  size_t size_[kLanes];   // of the message
   uint8_t* digest_[kLanes];
 };
 

@@ -6,7 +6,8 @@
 //   add, exclusive_or, exclusive_or3, majority, choose, rotate<n>, broadcast, select
 //   load_blocks        a block of each lane, transposed into 16 Words
 //   store_digests      8 Words of state, transposed into a digest of each lane
-//   stage              a block put together from parts of a message
+//   Part               a block put together from parts of a message; load_parts if kMaskedLoads
+//   advance            the step of lanes whose next block stands in their message as it is
 //
 // Everything is in an anonymous namespace: each kernel's file has its own copy, with its own instructions.
 #pragma once
@@ -19,6 +20,7 @@ namespace accel::sm3 {
 namespace {
 
 #define ACCEL_SM3_INLINE [[gnu::always_inline]] static inline
+#define ACCEL_SM3_MEMBER [[gnu::always_inline]] inline
 
 struct RoundConstants {
   uint32_t t[kRounds];

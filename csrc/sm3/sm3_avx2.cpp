@@ -10,6 +10,7 @@ namespace {
 struct Avx2 {
   using Word = __m256i;
   static constexpr unsigned kWidth = 8, kGroups = 1;
+  static constexpr bool kMaskedLoads = false;
 
   ACCEL_SM3_INLINE Word add(Word a, Word b) { return _mm256_add_epi32(a, b); }
   ACCEL_SM3_INLINE Word exclusive_or(Word a, Word b) { return _mm256_xor_si256(a, b); }
@@ -84,19 +85,39 @@ struct Avx2 {
     for (unsigned i = 0; i < 8; i++) store(digests + 32 * i, r[i]);
   }
 
-  // block = head || body || (mark: 0x80) || zeroes, with `bits` in its last 8 bytes. head_size + body_size <= 64, less
-  // if there is a mark.
-  ACCEL_SM3_INLINE void stage(uint8_t* block, const uint8_t* head, size_t head_size, const uint8_t* body,
-                              size_t body_size, bool mark, uint64_t bits) {
-    store(block, _mm256_setzero_si256());
-    store(block + 32, _mm256_setzero_si256());
-    if (head_size != 0) std::memcpy(block, head, head_size);
-    if (body_size != 0) std::memcpy(block + head_size, body, body_size);
-    if (mark) block[head_size + body_size] = 0x80;
-    if (bits != 0) {
-      store_be(block + 56, static_cast<uint32_t>(bits >> 32));
-      store_be(block + 60, static_cast<uint32_t>(bits));
+  // A block put together: `head` bytes from one place, `body` bytes from another, the padding's first byte if `mark`,
+  // zeroes, and `bits` in the last 8 bytes.
+  struct Part {
+    size_t head_size, body_size;
+    bool mark;
+    uint64_t bits;
+
+    ACCEL_SM3_MEMBER Part(size_t head, size_t body, bool with_mark, uint64_t with_bits)
+        : head_size(head), body_size(body), mark(with_mark), bits(with_bits) {}
+    ACCEL_SM3_MEMBER void stage(uint8_t* block, const uint8_t* head, const uint8_t* body) const {
+      store(block, _mm256_setzero_si256());
+      store(block + 32, _mm256_setzero_si256());
+      if (head_size != 0) memcpy(block, head, head_size);
+      if (body_size != 0) memcpy(block + head_size, body, body_size);
+      if (mark) block[head_size + body_size] = 0x80;
+      if (bits != 0) {
+        store_be(block + 56, static_cast<uint32_t>(bits >> 32));
+        store_be(block + 60, static_cast<uint32_t>(bits));
+      }
     }
+  };
+
+  // For each lane at[l] = next[l]; where it has blocks left, next[l] goes on by one. The lanes that had none.
+  ACCEL_SM3_INLINE uint32_t advance(const uint8_t** at, const uint8_t** next, uint64_t* blocks) {
+    uint32_t none = 0;
+    for (unsigned lane = 0; lane < kWidth; lane++) {
+      const bool some = blocks[lane] != 0;
+      none |= uint32_t{!some} << lane;
+      at[lane] = next[lane];
+      next[lane] += some ? kBlockSize : 0;
+      blocks[lane] -= some;
+    }
+    return none;
   }
 
  private:

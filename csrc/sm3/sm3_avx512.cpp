@@ -2,6 +2,9 @@
 // gcc 12 takes the undefined operands inside its own intrinsics for mistakes.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 
@@ -19,6 +22,7 @@ alignas(64) constexpr uint8_t kMark[2 * kBlockSize] = {
 struct Avx512 {
   using Word = __m512i;
   static constexpr unsigned kWidth = 16, kGroups = 2;
+  static constexpr bool kMaskedLoads = true;
 
   ACCEL_SM3_INLINE Word add(Word a, Word b) { return _mm512_add_epi32(a, b); }
   ACCEL_SM3_INLINE Word exclusive_or(Word a, Word b) { return _mm512_xor_si512(a, b); }
@@ -53,11 +57,8 @@ struct Avx512 {
     r[3] = _mm512_unpackhi_epi64(b, d);
   }
 
-  // words[i], lane l: big-endian word i of blocks[l].
-  ACCEL_SM3_INLINE void load_blocks(Word words[16], const uint8_t* const blocks[kWidth]) {
-    Word r[16];
-#pragma GCC unroll 16
-    for (unsigned i = 0; i < 16; i++) r[i] = swap_bytes(_mm512_loadu_si512(blocks[i]));
+  // Rows of 16 words become columns.
+  ACCEL_SM3_INLINE void transpose(Word words[16], Word r[16]) {
 #pragma GCC unroll 4
     for (unsigned i = 0; i < 16; i += 4) transpose_quarters(r + i);
     // Quarter q of r[4k + c] holds column 4q + c of rows 4k .. 4k+3; now the quarters of each c are transposed.
@@ -71,6 +72,14 @@ struct Avx512 {
       words[8 + c] = _mm512_shuffle_i32x4(b, e, 0x88);
       words[12 + c] = _mm512_shuffle_i32x4(b, e, 0xdd);
     }
+  }
+
+  // words[i], lane l: big-endian word i of blocks[l].
+  ACCEL_SM3_INLINE void load_blocks(Word words[16], const uint8_t* const blocks[kWidth]) {
+    Word r[16];
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < 16; i++) r[i] = swap_bytes(_mm512_loadu_si512(blocks[i]));
+    transpose(words, r);
   }
 
   // Lane l's 8 words become the 32 bytes at digests + 32 l.
@@ -93,24 +102,58 @@ struct Avx512 {
     }
   }
 
-  // block = head || body || (mark: 0x80) || zeroes, with `bits` in its last 8 bytes. head_size + body_size <= 64, less
-  // if there is a mark. Bytes outside head and body are masked off: they are not read.
-  ACCEL_SM3_INLINE void stage(uint8_t* block, const uint8_t* head, size_t head_size, const uint8_t* body,
-                              size_t body_size, bool mark, uint64_t bits) {
-    const size_t size = head_size + body_size;
-    Word bytes = _mm512_maskz_loadu_epi8(first(size) & ~first(head_size), back(body, head_size));
-    if (head_size != 0) bytes = _mm512_or_si512(bytes, _mm512_maskz_loadu_epi8(first(head_size), head));
-    if (mark) bytes = _mm512_or_si512(bytes, _mm512_loadu_si512(kMark + kBlockSize - size));
-    const auto swapped = static_cast<long long>(__builtin_bswap64(bits));
-    bytes = _mm512_or_si512(bytes, _mm512_maskz_set1_epi64(0x80, swapped));
-    _mm512_store_si512(block, bytes);
+  // A block put together: `head` bytes from one place, `body` bytes from another, the padding's first byte if `mark`,
+  // zeroes, and `bits` in the last 8 bytes. What is masked off is not read, wherever it would be.
+  class Part {
+   public:
+    ACCEL_SM3_MEMBER Part(size_t head, size_t body, bool mark, uint64_t bits)
+        : head_size_(head), head_(first(head)), body_(first(head + body) & ~head_) {
+      const auto swapped = static_cast<long long>(__builtin_bswap64(bits));
+      padding_ = _mm512_maskz_set1_epi64(0x80, swapped);
+      if (mark) padding_ = _mm512_or_si512(padding_, _mm512_loadu_si512(kMark + kBlockSize - (head + body)));
+    }
+    ACCEL_SM3_MEMBER Word with_head(const uint8_t* head) const {
+      return head_ == 0 ? padding_ : _mm512_or_si512(padding_, _mm512_maskz_loadu_epi8(head_, head));
+    }
+    ACCEL_SM3_MEMBER Word with_body(Word head, const uint8_t* body) const {
+      const auto* const first_byte = reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(body) - head_size_);
+      return _mm512_or_si512(head, _mm512_maskz_loadu_epi8(body_, first_byte));
+    }
+    ACCEL_SM3_MEMBER void stage(uint8_t* block, const uint8_t* head, const uint8_t* body) const {
+      _mm512_store_si512(block, with_body(with_head(head), body));
+    }
+
+   private:
+    ACCEL_SM3_INLINE uint64_t first(size_t bytes) { return bytes < 64 ? (uint64_t{1} << bytes) - 1 : ~uint64_t{0}; }
+
+    size_t head_size_;
+    __mmask64 head_, body_;
+    Word padding_;
+  };
+
+  // The same of 16 lanes that share the head, as load_blocks would leave it.
+  ACCEL_SM3_INLINE void load_parts(Word words[16], const Part& part, const uint8_t* head,
+                                   const uint8_t* const bodies[kWidth]) {
+    const Word common = part.with_head(head);
+    Word r[16];
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < 16; i++) r[i] = swap_bytes(part.with_body(common, bodies[i]));
+    transpose(words, r);
   }
 
- private:
-  ACCEL_SM3_INLINE uint64_t first(size_t bytes) { return bytes < 64 ? (uint64_t{1} << bytes) - 1 : ~uint64_t{0}; }
-  // `distance` bytes before `bytes`, which may be outside any object: for loads that are masked there.
-  ACCEL_SM3_INLINE const void* back(const uint8_t* bytes, size_t distance) {
-    return reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(bytes) - distance);
+  // For each lane at[l] = next[l]; where it has blocks left, next[l] goes on by one. The lanes that had none.
+  ACCEL_SM3_INLINE uint32_t advance(const uint8_t** at, const uint8_t** next, uint64_t* blocks) {
+    uint32_t none = 0;
+#pragma GCC unroll 2
+    for (unsigned half = 0; half < 2; half++, at += 8, next += 8, blocks += 8) {
+      const Word left = _mm512_loadu_si512(blocks), from = _mm512_loadu_si512(next);
+      const __mmask8 some = _mm512_test_epi64_mask(left, left);
+      _mm512_storeu_si512(at, from);
+      _mm512_storeu_si512(next, _mm512_mask_add_epi64(from, some, from, _mm512_set1_epi64(kBlockSize)));
+      _mm512_storeu_si512(blocks, _mm512_mask_sub_epi64(left, some, left, _mm512_set1_epi64(1)));
+      none |= (~uint32_t{some} & 0xff) << (8 * half);
+    }
+    return none;
   }
 };
 
