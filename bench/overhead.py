@@ -78,7 +78,7 @@ def make_rows(count: int) -> list[Row]:
             lambda: sm2.verify_many(ring[who], signatures, items),
             lambda: bare.verify(status, who, signatures, listed),
             status,
-            asked=True,
+            asked=False,
         ),
         Row(
             "sm3.hash, messages in an array",

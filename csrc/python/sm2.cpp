@@ -1,6 +1,7 @@
 // SM2: batches, key rings and keys.
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "bindings.hpp"
@@ -88,6 +89,16 @@ struct Indices {
   const uint32_t* data;
   uint64_t count;
 };
+
+// Is it a contiguous (N,) array of uint32, all below `size`?
+bool are_indices(const py::object& value, uint64_t size) {
+  using Array = py::array_t<uint32_t, py::array::c_style>;
+  if (!Array::check_(value) || py::reinterpret_borrow<Array>(value).ndim() != 1) return false;
+  const Indices indices(py::reinterpret_borrow<Array>(value));
+  uint32_t highest = 0;
+  for (uint64_t i = 0; i < indices.count; ++i) highest = std::max(highest, indices.data[i]);
+  return indices.count == 0 || highest < size;
+}
 
 [[noreturn]] void raise_bad_key(uint64_t index) {
   const py::object type = py::module_::import("accel.errors").attr("BadKeyError");
@@ -364,6 +375,7 @@ void bind_sm2(py::module_& module) {
   module.def("sm2_verify", &verify, py::arg("out"), py::arg("keys"), py::arg("signatures"), py::arg("messages"),
              py::arg("id"));
   module.def("sm2_digests", &digests, py::arg("out"), py::arg("keys"), py::arg("messages"), py::arg("id"));
+  module.def("sm2_are_indices", &are_indices, py::arg("value"), py::arg("size"));
   py::class_<KeyRing>(module, "Sm2KeyRing", "Known signers, with their tables.")
       .def(py::init<const py::array&, const OptionalBytes&, uint64_t>(), py::arg("public_keys"), py::arg("id"),
            py::arg("memory_limit"))

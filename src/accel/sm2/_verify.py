@@ -116,7 +116,8 @@ class KeyRing:
         """
         if isinstance(indices, slice):
             return RingKeys(self, np.arange(*indices.indices(len(self)), dtype=np.uint32))
-        if isinstance(indices, int | np.integer) and not isinstance(indices, bool):
+        is_array = isinstance(indices, np.ndarray)
+        if not is_array and isinstance(indices, int | np.integer) and not isinstance(indices, bool):
             indices = [int(indices)]
         return RingKeys(self, _common.as_uint32_indices(indices, len(self), "indices", "keys in the ring"))
 
