@@ -14,7 +14,8 @@
 namespace accel::sm3 {
 namespace {
 
-constexpr size_t kWindow = 512;  // messages
+constexpr size_t kWindow = 512;    // messages
+constexpr size_t kLongest = 4096;  // in lockstep, bytes
 
 // After 64 bytes: the second block of a pair of hashes.
 constexpr PaddingSchedule make_padding(uint64_t total) {
@@ -71,13 +72,15 @@ class Lanes {
   Lanes(const Lanes&) = delete;
   Lanes& operator=(const Lanes&) = delete;
 
-  // `count` messages of one length. Only if idle().
-  void hash_equal(uint8_t* digests, Prefix prefix, const Bytes* messages, size_t count) {
+  // `count` messages of one length; behind them stand `following` more that come next. Only if idle().
+  void hash_equal(uint8_t* digests, Prefix prefix, const Bytes* messages, size_t count, size_t following) {
+    const Bytes* const end = messages + count + following;
     for (; count > kLanes; count -= kLanes, messages += kLanes, digests += kLanes * kDigestSize) {
-      for (size_t i = kLanes; i < 2 * kLanes && i < count; i++) prefetch_start(messages[i]);
+      prefetch_group(messages + kLanes, end);
       hash_group(digests, prefix, messages, kLanes);
       prefix.data += kLanes * prefix.stride;
     }
+    prefetch_group(messages + count, end);
     hash_group(digests, prefix, messages, count);
   }
 
@@ -86,8 +89,10 @@ class Lanes {
     LongestFirst order;
     order.sort(messages, count);
     for (size_t next = 0;;) {
+      unsigned starting = 0;
       for (uint32_t free = ~active_ & kAllLanes; free != 0 && next < count; free &= free - 1, next++) {
         const size_t i = order[next];
+        if (messages[i].size >= kLongest && ++starting > kWays) break;
         if (next + kLanes < count) prefetch_start(messages[order[next + kLanes]]);
         start(lowest(free), digests + i * kDigestSize, prefix.data + i * prefix.stride, messages[i]);
       }
@@ -113,6 +118,9 @@ class Lanes {
   using Compress = Compressor<Isa>;
   static constexpr uint32_t kAllLanes = kLanes == 32 ? ~uint32_t{0} : (uint32_t{1} << (kLanes % 32)) - 1;
   static constexpr uint32_t kGroupLanes = (uint32_t{1} << Isa::kWidth) - 1;
+  // Long messages often lie a multiple of a page apart. Blocks at one place in their pages share one set of a
+  // first-level cache, which holds so many of them: more must not keep step.
+  static constexpr unsigned kWays = 8;
   static constexpr size_t kPaddingBytes = 9;  // at least: the mark and the length
   static constexpr unsigned kFewLanes = 1;    // as many messages take the portable kernel less time than one group
 
@@ -347,6 +355,10 @@ class Lanes {
     prefetch(message.data, kBlockSize - 1);
   }
 
+  static void prefetch_group(const Bytes* messages, const Bytes* end) {
+    for (unsigned i = 0; i < kLanes && messages + i != end; i++) prefetch_start(messages[i]);
+  }
+
   // As an integer: the byte may be outside any object. Prefetching it then does nothing.
   static void prefetch(const uint8_t* bytes, size_t offset) {
     __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(bytes) + offset));
@@ -402,13 +414,15 @@ void hash_items(uint8_t* digests, const Midstate& initial, const Prefix& prefix,
                 size_t end) {
   if (end - begin <= 1) return kPortable.hash_range(digests, initial, prefix, messages, begin, end);
   Lanes<Isa> lanes(initial, prefix.size);
-  Bytes window[kWindow];
+  Bytes window[kWindow + Lanes<Isa>::kLanes];
   Prefix here = prefix;
   for (size_t count; begin != end; begin += count) {
-    count = end - begin < kWindow ? end - begin : kWindow;
-    messages.items(begin, count, window);
-    if (lanes.idle() && equal_lengths(window, count)) {
-      lanes.hash_equal(digests, here, window, count);
+    const size_t left = end - begin;
+    count = left < kWindow ? left : kWindow;
+    const size_t following = left - count < Lanes<Isa>::kLanes ? left - count : Lanes<Isa>::kLanes;
+    messages.items(begin, count + following, window);
+    if (lanes.idle() && window[0].size < kLongest && equal_lengths(window, count)) {
+      lanes.hash_equal(digests, here, window, count, following);
     } else {
       lanes.hash_ragged(digests, here, window, count);
     }
