@@ -1,12 +1,13 @@
 // accel.h: SM2 signatures.
 #include <memory>
-#include <vector>
+#include <string>
 
 #include "capi/arrays.hpp"
 #include "capi/guard.hpp"
 #include "capi/keys.hpp"
 #include "devices/cpu_sm2.hpp"
 #include "devices/device.hpp"
+#include "sm2/adaptive.hpp"
 
 using accel::Error;
 using accel::Messages;
@@ -16,6 +17,7 @@ using accel::capi::require;
 using accel::capi::require_array;
 using accel::capi::require_count;
 using accel::capi::strided;
+using accel::sm2::AdaptiveTables;
 using accel::sm2::Identity;
 using accel::sm2::KeyRing;
 
@@ -112,6 +114,18 @@ accel_status accel_sm2_keyring_verify_many(accel_device* device, uint8_t* status
   });
 }
 
+accel_status accel_sm2_adaptive_tables(uint64_t* tables_out, uint64_t* table_bytes_out, uint64_t* built_out,
+                                       uint64_t* memory_limit_out) {
+  return guard([&] {
+    const bool enabled = AdaptiveTables::enabled();
+    const AdaptiveTables* const tables = AdaptiveTables::existing(accel::sm2::active_kernel());
+    if (tables_out != nullptr) *tables_out = tables == nullptr ? 0 : tables->store().tables().standard;
+    if (table_bytes_out != nullptr) *table_bytes_out = tables == nullptr ? 0 : tables->store().table_bytes();
+    if (built_out != nullptr) *built_out = tables == nullptr ? 0 : tables->store().built();
+    if (memory_limit_out != nullptr) *memory_limit_out = enabled ? AdaptiveTables::kMemory : 0;
+  });
+}
+
 accel_status accel_sm2_digest_many(accel_device* device, uint8_t* digests_out, const uint8_t* keys,
                                    uint64_t keys_stride, const accel_messages* messages, const uint8_t* id,
                                    uint64_t id_length, uint64_t count) {
@@ -126,21 +140,20 @@ accel_status accel_sm2_digest_many(accel_device* device, uint8_t* digests_out, c
 
 namespace {
 
-// The keys behind the handles; the vector is for `signers` to point into.
-accel::cpu::Signers signers(std::vector<const accel::sm2::PrivateKey*>* keys,
-                            const accel_sm2_private_key* const* private_keys, uint64_t private_key_count,
+// A handle's key. The caller's array may change during the call: what is no longer there is an error again.
+const accel::sm2::PrivateKey* signer(const void* private_keys, size_t i) {
+  const auto* const handle = static_cast<const accel_sm2_private_key* const*>(private_keys)[i];
+  if (handle == nullptr) throw Error(ACCEL_BAD_ARGUMENT, "private_keys[" + std::to_string(i) + "]: is NULL");
+  return handle->key.get();
+}
+
+accel::cpu::Signers signers(const accel_sm2_private_key* const* private_keys, uint64_t private_key_count,
                             const uint32_t* indices, uint64_t count) {
   require_count(private_key_count);
   require_array(private_keys, private_key_count, "private_keys");
   if (count != 0 && private_key_count == 0) throw Error(ACCEL_BAD_ARGUMENT, "private_keys: expected at least one key");
-  keys->reserve(private_key_count);
-  for (uint64_t i = 0; i < private_key_count; ++i) {
-    if (private_keys[i] == nullptr) {
-      throw Error(ACCEL_BAD_ARGUMENT, "private_keys[" + std::to_string(i) + "]: is NULL");
-    }
-    keys->push_back(private_keys[i]->key.get());
-  }
-  return {keys->data(), keys->size(), {indices}};
+  for (uint64_t i = 0; i < private_key_count; ++i) signer(private_keys, i);
+  return {private_keys, signer, private_key_count, {indices}};
 }
 
 }  // namespace
@@ -152,8 +165,7 @@ accel_status accel_sm2_sign_digest_many(accel_device* device, uint8_t* signature
   return guard([&] {
     require_cpu(device);
     require_array(signatures_out, count, "signatures_out");
-    std::vector<const accel::sm2::PrivateKey*> keys;
-    const auto batch = signers(&keys, private_keys, private_key_count, indices, count);
+    const auto batch = signers(private_keys, private_key_count, indices, count);
     accel::cpu::sm2_sign_digests(signatures_out, batch, strided(digests, digests_stride, 32, count, "digests"), count);
   });
 }
@@ -167,8 +179,7 @@ accel_status accel_sm2_sign_many(accel_device* device, uint8_t* signatures_out,
     require_count(count);
     require_array(signatures_out, count, "signatures_out");
     const Identity identity(id, id_length);
-    std::vector<const accel::sm2::PrivateKey*> keys;
-    const auto batch = signers(&keys, private_keys, private_key_count, indices, count);
+    const auto batch = signers(private_keys, private_key_count, indices, count);
     accel::cpu::sm2_sign(signatures_out, batch, Messages(messages, count, "messages"), identity);
   });
 }

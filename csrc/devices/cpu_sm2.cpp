@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/pool.hpp"
+#include "sm2/adaptive.hpp"
 #include "sm2/der.hpp"
 #include "sm2/random.hpp"
 #include "sm2/select.hpp"
@@ -34,7 +35,7 @@ size_t chunk_size(const Messages& messages, size_t most) {
   return chunk_size(messages.count(), is_long ? kLanes : most);
 }
 
-// One chunk's items, private to the thread that works on it.
+// One chunk's items, private to the thread that works on it: 57 KB on its stack, of which only what is used is touched.
 struct Chunk {
   uint8_t keys[sm2::kVerifyChunk][64];
   uint8_t signatures[sm2::kVerifyChunk][64];
@@ -82,6 +83,20 @@ void verify_unknown(uint8_t* status, const sm2::Kernel& kernel, const Chunk& chu
   sm2::count_verified(kernel, count);
 }
 
+// The same with tables for keys that come often.
+void verify_adaptive(uint8_t* status, sm2::AdaptiveTables& tables, const Chunk& chunk, size_t count) {
+  sm2::AdaptiveChunk(tables, chunk.keys[0], count).verify(status, chunk.signatures[0], chunk.digests[0]);
+}
+
+// The digests of messages [begin, end) under the keys in chunk.keys, and then their verdicts.
+void verify_adaptive(uint8_t* status, sm2::AdaptiveTables& tables, Chunk& chunk, const sm2::Identity& identity,
+                     const Messages& messages, size_t begin, size_t end) {
+  sm2::AdaptiveChunk adaptive(tables, chunk.keys[0], end - begin);
+  if (identity.has_za()) adaptive.za_range(chunk.za[0], identity);
+  sm2::digest_range(chunk.digests[0], identity.has_za() ? chunk.za[0] : nullptr, messages, begin, end);
+  adaptive.verify(status, chunk.signatures[0], chunk.digests[0]);
+}
+
 // The digests of messages [begin, end) under the keys in chunk.keys.
 void hash_messages(Chunk& chunk, const sm2::Identity& identity, const Messages& messages, size_t begin, size_t end) {
   if (identity.has_za()) identity.za_range(chunk.za[0], chunk.keys[0], end - begin);
@@ -100,12 +115,17 @@ void sm2_verify_digests(uint8_t* status, Strided keys, Strided signatures, Strid
   if (count == 0) return;
   std::memset(status, ACCEL_NOT_CHECKED, count);
   const sm2::Kernel& kernel = sm2::active_kernel();
+  sm2::AdaptiveTables* const tables = sm2::AdaptiveTables::of(kernel);
   parallel_for(count, chunk_size(count, sm2::kVerifyChunk), [&](size_t begin, size_t end) {
     Chunk chunk;
     gather(chunk.keys, keys, begin, end);
     gather(chunk.signatures, signatures, begin, end);
     gather(chunk.digests, digests, begin, end);
-    verify_unknown(status + begin, kernel, chunk, end - begin);
+    if (tables != nullptr) {
+      verify_adaptive(status + begin, *tables, chunk, end - begin);
+    } else {
+      verify_unknown(status + begin, kernel, chunk, end - begin);
+    }
   });
 }
 
@@ -114,12 +134,17 @@ void sm2_verify(uint8_t* status, Strided keys, Strided signatures, const Message
   if (messages.count() == 0) return;
   std::memset(status, ACCEL_NOT_CHECKED, messages.count());
   const sm2::Kernel& kernel = sm2::active_kernel();
+  sm2::AdaptiveTables* const tables = sm2::AdaptiveTables::of(kernel);
   parallel_for(messages.count(), chunk_size(messages, sm2::kVerifyChunk), [&](size_t begin, size_t end) {
     Chunk chunk;
     gather(chunk.keys, keys, begin, end);
     gather(chunk.signatures, signatures, begin, end);
-    hash_messages(chunk, identity, messages, begin, end);
-    verify_unknown(status + begin, kernel, chunk, end - begin);
+    if (tables != nullptr) {
+      verify_adaptive(status + begin, *tables, chunk, identity, messages, begin, end);
+    } else {
+      hash_messages(chunk, identity, messages, begin, end);
+      verify_unknown(status + begin, kernel, chunk, end - begin);
+    }
   });
 }
 
@@ -169,12 +194,12 @@ namespace {
 // The keys of items [begin, end).
 void gather_signers(const sm2::PrivateKey** keys, const Signers& signers, size_t begin, size_t end) {
   if (signers.indices.data == nullptr) {
-    std::fill(keys, keys + (end - begin), signers.keys[0]);
+    std::fill(keys, keys + (end - begin), signers.key(0));
     return;
   }
   uint32_t indices[sm2::kSignChunk];
   gather_indices(indices, signers.indices, begin, end, signers.count, kOfSigners);
-  for (size_t i = 0; i < end - begin; ++i) keys[i] = signers.keys[indices[i]];
+  for (size_t i = 0; i < end - begin; ++i) keys[i] = signers.key(indices[i]);
 }
 
 void check_signers(const Signers& signers, size_t count) {

@@ -33,11 +33,14 @@ void sm2_ring_verify(uint8_t* status, const sm2::KeyRing& ring, Indices indices,
                      const Messages& messages);
 void sm2_digests(uint8_t* digests, Strided keys, const Messages& messages, const sm2::Identity& identity);
 
-// The private keys of a batch: item i's is keys[indices[i]], or keys[0] where indices.data is null.
+// The private keys of a batch: item i's is key(indices[i]), or key(0) where indices.data is null. They stand behind the
+// caller's handles, which are not copied.
 struct Signers {
-  const sm2::PrivateKey* const* keys;
+  const void* handles;
+  const sm2::PrivateKey* (*key_of)(const void* handles, size_t i);
   size_t count;
   Indices indices;
+  const sm2::PrivateKey* key(size_t i) const { return key_of(handles, i); }
 };
 // Throw Error(ACCEL_BAD_ARGUMENT) for an index beyond the keys, before anything is signed. Signatures are zero until
 // they are made.

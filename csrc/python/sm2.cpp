@@ -76,6 +76,13 @@ void digests(py::array out, const py::array& keys, const MessagesView& messages,
   });
 }
 
+// (tables, bytes, built, limit).
+py::tuple adaptive_tables() {
+  uint64_t tables = 0, bytes = 0, built = 0, limit = 0;
+  check(accel_sm2_adaptive_tables(&tables, &bytes, &built, &limit));
+  return py::make_tuple(tables, bytes, built, limit);
+}
+
 // (N,) uint32, contiguous.
 struct Indices {
   explicit Indices(const py::array& array) {
@@ -374,6 +381,7 @@ void bind_sm2(py::module_& module) {
              py::arg("digests"));
   module.def("sm2_verify", &verify, py::arg("out"), py::arg("keys"), py::arg("signatures"), py::arg("messages"),
              py::arg("id"));
+  module.def("sm2_adaptive_tables", &adaptive_tables);
   module.def("sm2_digests", &digests, py::arg("out"), py::arg("keys"), py::arg("messages"), py::arg("id"));
   module.def("sm2_are_indices", &are_indices, py::arg("value"), py::arg("size"));
   py::class_<KeyRing>(module, "Sm2KeyRing", "Known signers, with their tables.")

@@ -2,7 +2,6 @@
 
 #include <cstring>
 #include <string>
-#include <vector>
 
 #include "base/error.hpp"
 
@@ -21,24 +20,38 @@ constexpr uint8_t kCurve[128] = {
     0xd0, 0xa9, 0x87, 0x7c, 0xc6, 0x2a, 0x47, 0x40, 0x02, 0xdf, 0x32, 0xe5, 0x21, 0x39, 0xf0, 0xa0,  // yG
 };
 
+// ENTL || ID || a || b || xG || yG, and its length.
+struct Head {
+  uint8_t bytes[2 + ACCEL_SM2_MAX_ID_LENGTH + sizeof kCurve];
+  size_t size;
+
+  Head(const uint8_t* id, size_t length) : size(2 + length + sizeof kCurve) {
+    bytes[0] = static_cast<uint8_t>(length * 8 >> 8);  // ENTL: the ID's length in bits
+    bytes[1] = static_cast<uint8_t>(length * 8);
+    if (length != 0) std::memcpy(bytes + 2, id, length);
+    std::memcpy(bytes + 2 + length, kCurve, sizeof kCurve);
+  }
+};
+
+bool is_default_id(const uint8_t* id, uint64_t length) {
+  return length == ACCEL_SM2_DEFAULT_ID_LENGTH && id != nullptr && std::memcmp(id, ACCEL_SM2_DEFAULT_ID, length) == 0;
+}
+
 }  // namespace
 
-Identity::Identity(const uint8_t* id, uint64_t length) : has_za_(length != ACCEL_SM2_NO_ZA) {
+Identity::Identity(const uint8_t* id, uint64_t length)
+    : has_za_(length != ACCEL_SM2_NO_ZA), is_default_(is_default_id(id, length)) {
   if (!has_za_) return;
   if (length > ACCEL_SM2_MAX_ID_LENGTH) {
     throw Error(ACCEL_BAD_ARGUMENT, "id: expected at most 8191 bytes, got " + std::to_string(length));
   }
   if (id == nullptr && length != 0) throw Error(ACCEL_BAD_ARGUMENT, "id: is NULL");
-  std::vector<uint8_t> head(2 + length + sizeof kCurve);
-  head[0] = static_cast<uint8_t>(length * 8 >> 8);  // ENTL: the ID's length in bits
-  head[1] = static_cast<uint8_t>(length * 8);
-  if (length != 0) std::memcpy(head.data() + 2, id, length);
-  std::memcpy(head.data() + 2 + length, kCurve, sizeof kCurve);
-  const size_t blocks = head.size() / sm3::kBlockSize;
-  sm3::active_kernel().compress(midstate_.h, head.data(), blocks);
+  const Head head(id, length);
+  const size_t blocks = head.size / sm3::kBlockSize;
+  sm3::active_kernel().compress(midstate_.h, head.bytes, blocks);
   midstate_.bytes = blocks * sm3::kBlockSize;
-  tail_size_ = head.size() - midstate_.bytes;
-  std::memcpy(tail_, head.data() + midstate_.bytes, tail_size_);
+  tail_size_ = head.size - midstate_.bytes;
+  std::memcpy(tail_, head.bytes + midstate_.bytes, tail_size_);
 }
 
 void Identity::za_range(uint8_t* za, const uint8_t* keys, size_t count) const {

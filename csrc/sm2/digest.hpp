@@ -20,13 +20,15 @@ class Identity {
   Identity(const uint8_t* id, uint64_t length);
 
   bool has_za() const { return has_za_; }
+  // Is it ACCEL_SM2_DEFAULT_ID?
+  bool is_default() const { return is_default_; }
   // ZA of `count` keys, 64 bytes each, one after the other. Only if has_za().
   void za_range(uint8_t* za, const uint8_t* keys, size_t count) const;
 
  private:
-  bool has_za_;
+  bool has_za_, is_default_;
   sm3::Midstate midstate_ = sm3::kInitial;  // after the whole blocks of ENTL || ID || a || b || xG || yG
-  uint8_t tail_[sm3::kBlockSize] = {};      // what is left of it
+  uint8_t tail_[sm3::kBlockSize];           // what is left of it
   size_t tail_size_ = 0;
 };
 

@@ -56,6 +56,8 @@ TableCounts TableStore::plan(const Kernel& kernel, size_t keys, uint64_t limit) 
   return places;
 }
 
+uint64_t TableStore::wide_stride(const Kernel& kernel) { return stride_of(kernel.wide.bytes); }
+
 uint64_t TableStore::steady_clock() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

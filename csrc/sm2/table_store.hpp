@@ -74,6 +74,8 @@ class TableStore {
   // How many tables of each sort `limit` bytes hold: standard ones for all keys first, because a wide one is a few per
   // cent faster, but a standard one several times; wide ones from what is left.
   static TableCounts plan(const Kernel& kernel, size_t keys, uint64_t limit);
+  // Bytes that a wide table takes; 0: the kernel has none.
+  static uint64_t wide_stride(const Kernel& kernel);
 
   // Throws std::bad_alloc. `keys`: how many the directory halves the uses of, so that windows are not shorter than
   // that.

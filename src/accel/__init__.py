@@ -1,8 +1,8 @@
 """Batched SM3, SM2 and Merkle trees for permissioned blockchain nodes.
 
 Everything runs in the native library ``libaccel`` behind ``accel.h``; these modules are a client of it. Environment:
-``ACCEL_KERNEL`` (``portable`` for all, or for example ``sm3=avx2,sm2=portable``), ``ACCEL_NUM_THREADS`` and
-``ACCEL_DEVICE``; an unknown value is an error listing the valid ones.
+``ACCEL_KERNEL`` (``portable`` for all, or for example ``sm3=avx2,sm2=portable``), ``ACCEL_NUM_THREADS``,
+``ACCEL_ADAPTIVE_TABLES`` (0 or 1) and ``ACCEL_DEVICE``; an unknown value is an error listing the valid ones.
 """
 
 from __future__ import annotations

@@ -186,6 +186,14 @@ ACCEL_API accel_status accel_sm2_keyring_verify_many(accel_device* device, uint8
                                                      const uint8_t* signatures, uint64_t signatures_stride,
                                                      const accel_messages* messages, uint64_t count);
 
+/* Tables that the two functions above for explicit keys have built by themselves, for keys with enough valid signatures
+ * behind them. They make verification faster, and change no verdict. Any output may be NULL: how many there are for the
+ * kernel in force, their bytes, how many were ever built, and what their bytes are bounded by; the bound is 0 where the
+ * environment variable ACCEL_ADAPTIVE_TABLES is 0, which switches them off (1, the default: on; anything else is
+ * ACCEL_BAD_ARGUMENT in every call that needs to know). It is read once. */
+ACCEL_API accel_status accel_sm2_adaptive_tables(uint64_t* tables_out, uint64_t* table_bytes_out, uint64_t* built_out,
+                                                 uint64_t* memory_limit_out);
+
 /* Digests e = SM3(ZA || M) as signing and verifying use them; keys as for verifying. digests_out: 32 * count bytes. */
 ACCEL_API accel_status accel_sm2_digest_many(accel_device* device, uint8_t* digests_out, const uint8_t* keys,
                                              uint64_t keys_stride, const accel_messages* messages, const uint8_t* id,

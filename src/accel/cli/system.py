@@ -52,6 +52,8 @@ def info(as_json: JsonOption = False) -> int:
         also = f"  [dim]also {', '.join(others)}[/]" if others else ""
         table.add_row(op, f"[green]{kernels['active']}[/]{also}")
     table.add_row("threads", str(facts["threads"]))
+    limit = facts["adaptive_tables"]["memory_limit"]
+    table.add_row("adaptive tables", f"up to {limit >> 20} MiB" if limit else "off (ACCEL_ADAPTIVE_TABLES=0)")
     table.add_row("versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items()))
     out.print(table)
     return VALID
@@ -67,6 +69,7 @@ def collect() -> dict[str, Any]:
             op: {"active": accel.active_kernel(op), "available": accel.available_kernels(op)} for op in OPERATIONS
         },
         "threads": accel.num_threads(),
+        "adaptive_tables": accel.sm2.adaptive_tables()._asdict(),
         "versions": {
             "accel": accel.__version__,
             "abi": _native.abi_version(),

@@ -27,7 +27,15 @@ from accel.sm2._common import (
 )
 from accel.sm2._keys import PrivateKey, PublicKey
 from accel.sm2._sign import sign_digest_many, sign_many
-from accel.sm2._verify import KeyRing, RingKeys, digest_many, verify_digest_many, verify_many
+from accel.sm2._verify import (
+    AdaptiveTables,
+    KeyRing,
+    RingKeys,
+    adaptive_tables,
+    digest_many,
+    verify_digest_many,
+    verify_many,
+)
 
 __all__ = [
     "BAD_KEY",
@@ -38,11 +46,13 @@ __all__ = [
     "NO_ZA",
     "OK",
     "STATUS_NAMES",
+    "AdaptiveTables",
     "KeyRing",
     "PrivateKey",
     "PublicKey",
     "RingKeys",
     "SignatureLengthError",
+    "adaptive_tables",
     "digest_many",
     "sign_digest_many",
     "sign_many",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 import numpy as np
 
@@ -45,10 +45,10 @@ class KeyRing:
     """Known signers: each key checked once, its ZA kept, and fixed-base tables that make verifying much faster.
 
     Tables are built at once, in the order of the keys, while they fit into `memory_limit`. If not all fit, keys without
-    a table are verified like unknown ones, and the least recently used table gives way to a key that has more than twice
-    as many valid signatures. If memory is left over, the most used keys get larger tables, where the kernel has them.
-    All that takes a tenth of the time of verification at most and changes no verdict. A ring keeps the kernel that is
-    in force when it is made, and may be used by any number of threads.
+    a table are verified like unknown ones, and the least recently used table gives way to a key that has more than
+    twice as many valid signatures. If memory is left over, the most used keys get larger tables, where the kernel has
+    them. All that takes a tenth of the time of verification at most and changes no verdict. A ring keeps the kernel
+    that is in force when it is made, and may be used by any number of threads.
 
     Args:
         public_keys: (K, 64) uint8 array of x ‖ y, or a sequence of `PublicKey` or of 64-byte strings. Copied.
@@ -179,6 +179,8 @@ def verify_many(
 ) -> ByteArray:
     """Verify N signatures over N messages (GB/T 32918.2, section 7.1), on all threads of the pool without the GIL.
 
+    A key that is seen often with valid signatures gets a table by itself (see `adaptive_tables`).
+
     Args:
         keys: (N, 64) uint8 array of x ‖ y, a sequence of N `PublicKey` or 64-byte strings, or ``ring[indices]``.
         signatures: (N, 64) uint8 array of r ‖ s; with ``encoding="der"`` N encodings as `accel.batch` lists messages.
@@ -252,6 +254,30 @@ def verify_digest_many(
     status = as_output(out, (len(key_rows),), "out", key_rows, rows, digest_rows)
     _native.sm2_verify_digests(status, key_rows, rows, digest_rows)
     return _merge(status, der_status)
+
+
+class AdaptiveTables(NamedTuple):
+    """Tables that verifying with explicit keys has built by itself in this process, for the kernel in force."""
+
+    tables: int
+    """Keys that have tables now."""
+    table_bytes: int
+    """Memory of all tables now, in bytes."""
+    built: int
+    """Tables built so far."""
+    memory_limit: int
+    """Bytes that `table_bytes` does not exceed; 0: ``ACCEL_ADAPTIVE_TABLES=0`` switches such tables off."""
+
+
+def adaptive_tables() -> AdaptiveTables:
+    """Return how the tables stand that keys with enough valid signatures get by themselves.
+
+    They make verifying faster and change no verdict. ``ACCEL_ADAPTIVE_TABLES=0`` switches them off.
+
+    Raises:
+        ArgumentError: ``ACCEL_ADAPTIVE_TABLES`` is neither 0 nor 1.
+    """
+    return AdaptiveTables(*_native.sm2_adaptive_tables())
 
 
 def digest_many(
