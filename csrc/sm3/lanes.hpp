@@ -1,9 +1,9 @@
 // A range of messages over the lanes of a vector unit: which block stands in which lane. Templated like
 // lanes_rounds.hpp, and for the same reason in an anonymous namespace, without templates of the standard library.
 //
-// Messages are taken in windows. A window of equal lengths goes in lockstep, kLanes messages at a time; its last block,
-// if padding alone, is expanded once. In any other window the messages wait longest first, and a lane takes the next
-// one as soon as its message has ended, also across windows.
+// Messages are taken in windows. A window of equal lengths, if they are below kLongest, goes in lockstep, kLanes
+// messages at a time; its last block, if padding alone, is expanded once. In any other window the messages wait longest
+// first, and a lane takes the next one as soon as its message has ended, also across windows.
 #pragma once
 
 #include <string.h>
@@ -298,7 +298,6 @@ class Lanes {
   // Moves the lanes of the second group to places in the first, which has enough.
   void gather() {
     reset_fresh();
-    uint32_t* const words = reinterpret_cast<uint32_t*>(state_);
     uint32_t free = ~active_ & kGroupLanes;
     for (uint32_t lanes = active_ & ~kGroupLanes; lanes != 0; lanes &= lanes - 1, free &= free - 1) {
       const unsigned from = lowest(lanes), to = lowest(free);
@@ -313,10 +312,13 @@ class Lanes {
       move_bit(&active_, from_bit, to_bit);
       move_bit(&first_, from_bit, to_bit);
       move_bit(&closing_, from_bit, to_bit);
-      for (unsigned i = 0; i < 8; i++) {
-        words[i * Isa::kWidth + to] = words[(8 + i) * Isa::kWidth + from % Isa::kWidth];
-      }
+      for (unsigned i = 0; i < 8; i++) memcpy(state_word(to, i), state_word(from, i), 4);
     }
+  }
+
+  // The 4 bytes of word i of a lane's state.
+  uint8_t* state_word(unsigned lane, unsigned i) {
+    return reinterpret_cast<uint8_t*>(&state_[lane / Isa::kWidth][i]) + 4 * (lane % Isa::kWidth);
   }
 
   static void move_bit(uint32_t* flags, uint32_t from, uint32_t to) {
@@ -327,10 +329,9 @@ class Lanes {
   void finish_alone() {
     reset_fresh();
     for (; active_ != 0; active_ &= active_ - 1) {
-      const unsigned lane = lowest(active_), group = lane / Isa::kWidth;
-      const uint32_t* const words = reinterpret_cast<const uint32_t*>(state_[group]) + lane % Isa::kWidth;
+      const unsigned lane = lowest(active_);
       uint32_t state[8];
-      for (unsigned i = 0; i < 8; i++) state[i] = words[i * Isa::kWidth];
+      for (unsigned i = 0; i < 8; i++) memcpy(&state[i], state_word(lane, i), 4);
       for (bool last = false; !last;) {
         kPortable.compress(state, next_[lane], blocks_[lane]);
         next_[lane] += blocks_[lane] * kBlockSize;
@@ -392,10 +393,9 @@ class Lanes {
   uint32_t closing_ = 0;  // its next block is the one that holds the length alone
   const uint8_t* prefix_[kLanes];
   const uint8_t* next_[kLanes] = {};  // what is not yet in a block of the message
-  uint64_t blocks_[kLanes] =
-      {};                 // whole ones from there on, after the block of the prefix; 0 in a lane without message
-  uint8_t rest_[kLanes];  // bytes behind them
-  size_t size_[kLanes];   // of the message
+  uint64_t blocks_[kLanes] = {};      // whole ones from there on; 0 before the prefix's block and without a message
+  uint8_t rest_[kLanes];              // bytes behind them
+  size_t size_[kLanes];               // of the message
   uint8_t* digest_[kLanes];
 };
 
