@@ -8,7 +8,14 @@
 #include <cstdlib>
 #include <cstring>
 #if defined(__x86_64__)
+#pragma GCC diagnostic push
+#if defined(__GNUC__) && !defined(__clang__)
+// gcc 12 warns of the undefined vectors in its own header (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 #include "sm2/kernel.hpp"
