@@ -128,7 +128,6 @@ struct UnknownKeys52 {
   using Digits = Digits52<V>;
   using Formulas = Jacobian52<V>;
   using Known = KnownKeys52<V, F, Group, kBaseWidth, kKeyWidth>;
-  using Slow = UnknownKeys<F, Group, kBaseWidth>;
 
   static constexpr size_t kGroups = 8;
   static constexpr size_t kChunk = 8 * kGroups;
@@ -154,7 +153,7 @@ struct UnknownKeys52 {
   // A chunk in work. What there is of each group stands at [slot * groups + group].
   struct Work {
     size_t groups;
-    Mask exceptional[kGroups];
+    Mask bad_key_sums[kGroups], bad_base_sums[kGroups];  // lanes that met equal or opposite points
     Leaf52<V> leaves[kBaseSlots * kGroups];
     Point nodes[kBaseSlots / 2 * kGroups];
     Point doubled[2][kGroups];                       // 2^i P: of this step and of the next
@@ -222,11 +221,12 @@ struct UnknownKeys52 {
   }
 
   // Zero denominators become 1 and their lanes are marked.
-  static void mark_zeros(Work& work, size_t count) {
-    for (size_t i = 0; i < count; ++i) {
+  static void mark_zeros(Work& work, const Step& step) {
+    const size_t of_keys = (step.count() - step.pairs) * work.groups;
+    for (size_t i = 0; i < step.count() * work.groups; ++i) {
       const Mask zero = Field::zero_mask(work.denominators[i]);
-      Mask& exceptional = work.exceptional[i % work.groups];
-      exceptional = static_cast<Mask>(exceptional | zero);
+      Mask& marked = (i < of_keys ? work.bad_key_sums : work.bad_base_sums)[i % work.groups];
+      marked = static_cast<Mask>(marked | zero);
       work.denominators[i] = Field::select(zero, Field::one(), work.denominators[i]);
     }
   }
@@ -236,7 +236,7 @@ struct UnknownKeys52 {
     const size_t count = step.count() * work.groups;
     put_denominators<kLeaves>(work, step);
     if (!invert_all_var<V>(work.denominators, work.products, count)) {
-      mark_zeros(work, count);
+      mark_zeros(work, step);
       invert_all_var<V>(work.denominators, work.products, count);
     }
     use_inverses<kLeaves>(work, step);
@@ -283,22 +283,29 @@ struct UnknownKeys52 {
     return LeafOperands52<V>::point(leaf);
   }
 
-  // [s]G + [t]P, or minus that.
-  static JacobianVec<V> multiply_and_add(const Work& work, Digits digits, size_t group) {
+  // A group's way to [s]G + [t]P: where its last window begins, what is added there, and the sum or minus the sum.
+  struct Sums {
+    JacobianVec<V> before_last;
+    Point last;
+    JacobianVec<V> all;
+  };
+  static void multiply_and_add(Sums& sums, const Work& work, Digits digits, size_t group) {
     const Point& p = work.multiples[group];
-    const Fe52 minus_y = Field::template sub<2>(Fe52{V::zero(), V::zero(), V::zero(), V::zero(), V::zero()}, p.y);
+    const Fe52 minus_y = Field::template sub<2>({V::zero(), V::zero(), V::zero(), V::zero(), V::zero()}, p.y);
     const Fe52 y = Field::reduce(Field::sum(Field::select(digits.flip, minus_y, p.y)));
     JacobianVec<V> sum = {Field::reduce(Field::sum(p.x)), Field::add(y, y), Field::one(), Field::one()};
     // Five doublings that negate and the addition that negates leave 32 T - q of T: q is minus the digit's multiple.
     for (size_t window = 0; window < Digits::kWindows; ++window) {
       for (int i = 0; i < Digits::kWidth; ++i) Formulas::double_and_negate(sum);
-      Formulas::add_and_negate(sum, next_multiple(digits, work, group));
+      sums.last = next_multiple(digits, work, group);
+      if (window + 1 == Digits::kWindows) sums.before_last = sum;
+      Formulas::add_and_negate(sum, sums.last);
     }
     sum.y = Field::reduce(Field::sum(sum.y));
     Point base = work.nodes[group];
     base.y = Field::add(base.y, base.y);
     Formulas::add_and_negate(sum, base);
-    return sum;
+    sums.all = sum;
   }
 
   // Is x = X / Z^2 equal to claim_x mod n? X / Z^2 < p < 2 n leaves two candidates, the second only if claim_x + n < p.
@@ -313,36 +320,72 @@ struct UnknownKeys52 {
     return static_cast<Mask>(first_matches | (possible & matches(second)));
   }
 
-  // By bits, without any table of the key's.
-  static bool check_slowly(const Point& keys, const ClaimVec<V>& claims, size_t lane) {
-    const Affine* base = GeneratorTable<F, Group, kBaseWidth>::get();
-    const Affine key = {F::from_integer(Field::lane(Field::to_integer(keys.x), lane)),
-                        F::from_integer(Field::lane(Field::to_integer(keys.y), lane))};
-    return Slow::check_slowly(base, key, Known::lane_of(claims, lane));
+  // --- items that met an exceptional case ---
+
+  static Fe scalar_lane(const Fe52& a, size_t lane) { return F::from_integer(Field::lane(Field::to_integer(a), lane)); }
+
+  // The last window and [s]G once more, without exceptions.
+  static bool finish_slowly(const Affine260* base, const Sums& sums, const Claim& claim, size_t lane) {
+    const Jacobian before = {scalar_lane(sums.before_last.x, lane), F::half(scalar_lane(sums.before_last.y, lane)),
+                             scalar_lane(sums.before_last.z, lane)};
+    const Affine last = {scalar_lane(sums.last.x, lane), F::half(scalar_lane(sums.last.y, lane))};
+    Jacobian sum = add_mixed_var<F>(before, last);  // minus [t]P
+    sum.y = F::neg(sum.y);
+    return claim_holds_var<F, Group>(Known::template add_multiple_var<kBaseWidth>(sum, base, claim.s), claim);
+  }
+
+  // All of it, [t]P by bits.
+  static bool check_slowly(const Affine260* base, const Point& keys, const Claim& claim, size_t lane) {
+    const Affine key = {scalar_lane(keys.x, lane), scalar_lane(keys.y, lane)};
+    Jacobian sum = {kFeOne, kFeOne, kFeZero};
+    for (int i = 255; i >= 0; --i) {
+      sum = double_jacobian<F>(sum);
+      if (claim.t.v[i / 64] >> (i % 64) & 1) sum = add_mixed_var<F>(sum, key);
+    }
+    return claim_holds_var<F, Group>(Known::template add_multiple_var<kBaseWidth>(sum, base, claim.s), claim);
+  }
+
+  // Verdicts of the lanes in `lanes`. In the group of SM2 the odd multiples of a key never meet, and the windows only
+  // at the last one: an addition joins 32 m P and d P with odd m >= 1 and |d| <= 31, so that they differ as integers,
+  // and 32 m +- d = n asks for an m of 251 bits. So there the last window and [s]G are all that is computed again.
+  static Mask redo(Mask lanes, const Work& work, const Sums& sums, const Point& keys, const ClaimVec<V>& claims,
+                   const Affine260* base, size_t group) {
+    const Mask lost = static_cast<Mask>(work.bad_key_sums[group] | Field::zero_mask(sums.before_last.z));
+    Mask holds = 0;
+    for (size_t lane = 0; lane < 8; ++lane) {
+      if ((lanes >> lane & 1) == 0) continue;
+      const Claim claim = Known::lane_of(claims, lane);
+      const bool one =
+          (lost >> lane & 1) != 0 ? check_slowly(base, keys, claim, lane) : finish_slowly(base, sums, claim, lane);
+      holds = static_cast<Mask>(holds | (one ? 1 << lane : 0));
+    }
+    return holds;
   }
 
   // holds[group]: the lanes of claims[group] that are true for the keys in keys[group], points of the curve.
   // groups <= kGroups. Nothing is said about the lanes in `ignored`.
   static void check(Mask* holds, const Point* keys, const ClaimVec<V>* claims, const Mask* ignored, size_t groups) {
     Work work;
-    const V base = V::broadcast(reinterpret_cast<uintptr_t>(GeneratorTable52<V, F, Group, kBaseWidth>::get()));
+    const Affine260* base = GeneratorTable52<V, F, Group, kBaseWidth>::get();
+    const V bases = V::broadcast(reinterpret_cast<uintptr_t>(base));
     work.groups = groups;
     for (size_t i = 0; i < groups; ++i) {
-      work.exceptional[i] = 0;
+      work.bad_key_sums[i] = work.bad_base_sums[i] = 0;
       work.multiples[i] = keys[i];
       const OddRecoding52<V, kBaseWidth> digits(claims[i].s, Group::kModulus.m);
-      Known::template put_leaves<kBaseWidth>(work.leaves + i, groups, base, digits, work.exceptional + i);
+      Known::template put_leaves<kBaseWidth>(work.leaves + i, groups, bases, digits, work.bad_base_sums + i);
     }
     make_multiples(work);
     put_tables(work);
     for (size_t i = 0; i < groups; ++i) {
-      const JacobianVec<V> sum = multiply_and_add(work, Digits(claims[i].t, Group::kModulus.m), i);
-      holds[i] = abscissas_match(sum, claims[i].x);
-      const Mask exceptional = static_cast<Mask>((work.exceptional[i] | Field::zero_mask(sum.z)) & ~ignored[i]);
-      for (size_t lane = 0; lane < 8 && exceptional != 0; ++lane) {
-        if ((exceptional >> lane & 1) == 0) continue;
-        const Mask bit = static_cast<Mask>(1 << lane);
-        holds[i] = static_cast<Mask>(check_slowly(keys[i], claims[i], lane) ? holds[i] | bit : holds[i] & ~bit);
+      Sums sums;
+      multiply_and_add(sums, work, Digits(claims[i].t, Group::kModulus.m), i);
+      const Mask marked = static_cast<Mask>(work.bad_key_sums[i] | work.bad_base_sums[i]);
+      const Mask exceptional = static_cast<Mask>((marked | Field::zero_mask(sums.all.z)) & ~ignored[i]);
+      holds[i] = abscissas_match(sums.all, claims[i].x);
+      if (exceptional != 0) [[unlikely]] {
+        const Mask redone = redo(exceptional, work, sums, keys[i], claims[i], base, i);
+        holds[i] = static_cast<Mask>((holds[i] & ~exceptional) | redone);
       }
     }
   }
