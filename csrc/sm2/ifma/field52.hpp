@@ -47,6 +47,12 @@ constexpr Limbs52 multiple_of_p(uint64_t factor) {
   return r;
 }
 
+// The same in signed limbs, three of which are not 0: k (2^256 - 2^224 - 2^96 + 2^64 - 1).
+constexpr uint64_t sparse_multiple(uint64_t k, int limb) {
+  const uint64_t limbs[kLimbs] = {0 - k, (k << 12) - (k << 44), 0, 0, (k << 48) - (k << 16)};
+  return limbs[limb];
+}
+
 // R mod p, R^2 mod p and R^3 mod p for R = 2^260.
 inline constexpr U256 kR260 = {{0x0000000000000010, 0x0000000ffffffff0, 0x0000000000000000, 0x0000001000000000}};
 inline constexpr U256 kR260Squared = {{0x0000020000000300, 0x000002ffffffff00, 0x0000010000000100, 0x0000040000000200}};
@@ -108,48 +114,79 @@ struct Field52 {
     return r;
   }
 
-  // a + kMultiple p before carries. p = 2^256 - 2^224 - 2^96 + 2^64 - 1 has three signed limbs.
+  // a + kMultiple p before carries.
   template <int kMultiple, class A>
   static ACCEL_INLINE Sum plus_multiple(const A& a) {
-    static_assert(0 <= kMultiple && kMultiple < 16);
     Sum r = sum(a);
-    if constexpr (kMultiple != 0) {
-      constexpr uint64_t k = kMultiple;
-      r.l[0] = r.l[0] - V::broadcast(k);
-      r.l[1] = r.l[1] - V::broadcast((k << 44) - (k << 12));
-      r.l[4] = r.l[4] + V::broadcast((k << 48) - (k << 16));
+    for (int i = 0; i < kLimbs; ++i) {
+      if (sparse_multiple(kMultiple, i) != 0) r.l[i] = r.l[i] + V::broadcast(sparse_multiple(kMultiple, i));
     }
     return r;
   }
-  // a + kMultiple p with limbs normalised; the value must be in [0, 2^260).
+
+  // Carries, one limb after another: step(0) to step(4), so that they can be done between the rows of a multiplication.
+  // limb(i) is limb i of a Sum, |limb| < 2^57.
+  //
+  // The sum + kMultiple p, which must be in [0, 2^260).
+  template <int kMultiple, class Limb>
+  struct Tighten {
+    static_assert(0 <= kMultiple && kMultiple < 16);
+    Fe& out;
+    Limb limb;
+    V carry;
+
+    ACCEL_INLINE void step(int i) {
+      V sum = limb(i);
+      if (sparse_multiple(kMultiple, i) != 0) sum = sum + V::broadcast(sparse_multiple(kMultiple, i));
+      if (i > 0) sum = sum + carry;
+      take_carry(out, carry, sum, i);
+    }
+  };
+  template <int kMultiple, class Limb>
+  static ACCEL_INLINE Tighten<kMultiple, Limb> tighten_steps(Fe& out, Limb limb) {
+    return {out, limb, V::zero()};
+  }
+  // The sum, in [-16 p, 16 p], less the multiple of p that leaves it in [0, (1 + 2^-26) p).
+  template <class Limb>
+  struct Reduce {
+    Fe& out;
+    Limb limb;
+    V top, q, carry;
+
+    ACCEL_INLINE void step(int i) {
+      V sum = i + 1 == kLimbs ? top : limb(i);
+      // q p is taken away as q (2^256 - 2^224 - 2^96 + 2^64 - 1), with q the top limb's part above 2^256. A negative q
+      // takes up to 16 2^16 from the top limb by its second term, and carries from below up to 2^6: it keeps 2^21 or
+      // more before that. What a positive q gives back is below 16 2^16.
+      if (i == 0) sum = sum + q;
+      if (i == 1) sum = sum + (q.template shl<44>() - q.template shl<12>());
+      if (i == 4) sum = sum + (q.template shl<16>() - q.template shl<48>());
+      if (i > 0) sum = sum + carry;
+      take_carry(out, carry, sum, i);
+    }
+  };
+  template <class Limb>
+  static ACCEL_INLINE Reduce<Limb> reduce_steps(Fe& out, Limb limb) {
+    const V top = limb(kLimbs - 1);
+    return {out, limb, top, (top - V::broadcast(uint64_t{1} << 21)).template sar<48>(), V::zero()};
+  }
+  template <class Steps>
+  static ACCEL_INLINE void run_steps(Steps&& steps) {
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) steps.step(i);
+  }
+
+  // The same at once.
   template <int kMultiple, class A>
   static ACCEL_INLINE Fe tighten(const A& a) {
-    const Sum s = plus_multiple<kMultiple>(a);
-    const V mask = V::broadcast(kLimbMask);
     Fe r;
-    V carry = V::zero();
-    for (int i = 0; i < kLimbs; ++i) {
-      const V limb = i > 0 ? s.l[i] + carry : s.l[i];
-      r.l[i] = i + 1 < kLimbs ? limb & mask : limb;
-      carry = limb.template sar<kLimbBits>();
-    }
-    check(r);
+    run_steps(tighten_steps<kMultiple>(r, [&a](int i) { return a.l[i]; }));
     return r;
   }
-  // The value of a, in [-16 p, 16 p] and with |limb| < 2^57, less the multiple of p that leaves it in
-  // [0, (1 + 2^-26) p).
   static ACCEL_INLINE Fe reduce(const Sum& a) {
-    // q p is taken away as q (2^256 - 2^224 - 2^96 + 2^64 - 1), with q the top limb's part above 2^256. A negative q
-    // takes up to 16 2^16 from the top limb by its second term, and carries from below up to 2^6: it keeps 2^21 or more
-    // before that. What a positive q gives back is below 16 2^16.
-    const V q = (a.l[4] - V::broadcast(uint64_t{1} << 21)).template sar<48>();
-    Sum r;
-    r.l[0] = a.l[0] + q;
-    r.l[1] = a.l[1] + (q.template shl<44>() - q.template shl<12>());
-    r.l[2] = a.l[2];
-    r.l[3] = a.l[3];
-    r.l[4] = a.l[4] + (q.template shl<16>() - q.template shl<48>());
-    return tighten<0>(r);
+    Fe r;
+    run_steps(reduce_steps(r, [&a](int i) { return a.l[i]; }));
+    return r;
   }
   // a - b + kMultiple p, for b <= kMultiple p.
   template <int kMultiple>
@@ -164,17 +201,23 @@ struct Field52 {
   // a^2 / R
   static ACCEL_INLINE Fe sqr(const Fe& a) { return tighten<0>(sqr_sum(a)); }
 
-  // The same before carries, for what adds to it: |limb| below 2^57.
-  static ACCEL_INLINE Sum mul_sum(const Fe& a, const Fe& b) { return mul_add(a, b, zero_sum()); }
-  static ACCEL_INLINE Sum sqr_sum(const Fe& a) {
+  // The same before carries, for what adds to it: |limb| below 2^57. Steps of other carries can be done between the
+  // rows: these leave half of the CPU's vector units idle, and it does not look far enough ahead to find other work.
+  template <class... Steps>
+  static ACCEL_INLINE Sum mul_sum(const Fe& a, const Fe& b, Steps&&... steps) {
+    return mul_add(a, b, zero_sum(), steps...);
+  }
+  template <class... Steps>
+  static ACCEL_INLINE Sum sqr_sum(const Fe& a, Steps&&... steps) {
     Wide t = wide(zero_sum());
     add_cross_products(t, a);
     double_wide(t);
     add_squares(t, a);
-    return divide_by_r(t);
+    return divide_by_r(t, steps...);
   }
   // a b / R + c, for |c| < 16 p
-  static ACCEL_INLINE Sum mul_add(const Fe& a, const Fe& b, const Sum& c) {
+  template <class... Steps>
+  static ACCEL_INLINE Sum mul_add(const Fe& a, const Fe& b, const Sum& c, Steps&&... steps) {
     check(a);
     check(b);
     Wide t = wide(c);
@@ -182,6 +225,7 @@ struct Field52 {
     for (int i = 0; i < kLimbs; ++i) {
       add_row(t.l + i, a.l[i], b);
       reduce_limb(t.l + i);
+      (steps.step(i), ...);
     }
     return upper_half(t);
   }
@@ -225,10 +269,14 @@ struct Field52 {
     for (V& limb : t.l) limb = limb + limb;
   }
   // For |a| below 16 p R and |limb| below 2^61: a / R mod p, between a / R and a / R + p.
-  static ACCEL_INLINE Sum divide_by_r(const Wide& a) {
+  template <class... Steps>
+  static ACCEL_INLINE Sum divide_by_r(const Wide& a, Steps&&... steps) {
     Wide t = a;
 #pragma GCC unroll 5
-    for (int i = 0; i < kLimbs; ++i) reduce_limb(t.l + i);
+    for (int i = 0; i < kLimbs; ++i) {
+      reduce_limb(t.l + i);
+      (steps.step(i), ...);
+    }
     return upper_half(t);
   }
 
@@ -271,14 +319,19 @@ struct Field52 {
   }
 
   // Four limbs of 64 bits a lane, as Fe260 and U256 have them, to five of 52 and back; below 2^256.
-  static ACCEL_INLINE Fe unpack(const V& w0, const V& w1, const V& w2, const V& w3) {
+  static ACCEL_INLINE V unpack_limb(const V (&w)[4], int i) {
     const V mask = V::broadcast(kLimbMask);
+    if (i == 0) return w[0] & mask;
+    if (i == 1) return (w[0].template shr<52>() | w[1].template shl<12>()) & mask;
+    if (i == 2) return (w[1].template shr<40>() | w[2].template shl<24>()) & mask;
+    if (i == 3) return (w[2].template shr<28>() | w[3].template shl<36>()) & mask;
+    return w[3].template shr<16>();
+  }
+  static ACCEL_INLINE Fe unpack(const V& w0, const V& w1, const V& w2, const V& w3) {
+    const V w[4] = {w0, w1, w2, w3};
     Fe r;
-    r.l[0] = w0 & mask;
-    r.l[1] = (w0.template shr<52>() | w1.template shl<12>()) & mask;
-    r.l[2] = (w1.template shr<40>() | w2.template shl<24>()) & mask;
-    r.l[3] = (w2.template shr<28>() | w3.template shl<36>()) & mask;
-    r.l[4] = w3.template shr<16>();
+#pragma GCC unroll 5
+    for (int i = 0; i < kLimbs; ++i) r.l[i] = unpack_limb(w, i);
     return r;
   }
   static ACCEL_INLINE void pack(V (&w)[4], const Fe& a) {
@@ -326,6 +379,16 @@ struct Field52 {
   }
 
  private:
+  static ACCEL_INLINE void take_carry(Fe& out, V& carry, const V& sum, int i) {
+    if (i + 1 == kLimbs) {
+      out.l[i] = sum;
+      check(out);
+    } else {
+      out.l[i] = sum & V::broadcast(kLimbMask);
+      carry = sum.template sar<kLimbBits>();
+    }
+  }
+
   // One step of the reduction: t[0] is made a multiple of 2^52 and goes up. -1/p = 1 mod 2^52, so the multiple of p to
   // add is q = t[0] mod 2^52 itself, and with
   //   p = -1 + 2^52 (2^52 - 2^44 + 2^12) - 2^104 + 2^208 (2^48 - 2^16)

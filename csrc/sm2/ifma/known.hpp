@@ -1,7 +1,9 @@
 // Verification with tables of the keys (verify.hpp's KnownKeys) in eight lanes.
 #pragma once
 
+#include "sm2/ifma/forest52.hpp"
 #include "sm2/ifma/scalar52.hpp"
+#include "sm2/ifma/single52.hpp"
 #include "sm2/ifma/tables52.hpp"
 #include "sm2/verify.hpp"
 
@@ -54,41 +56,21 @@ inline typename V::Mask read_claims(ClaimVec<V>& claims, Strided signatures, Str
   return bad;
 }
 
-// Operands of the lowest level of a tree: leaves[slot * groups + group], slots 2 pair and 2 pair + 1.
-template <class V>
-struct Leaf52 {
-  Entries52 entries;
-  typename V::Mask negative;
-};
-template <class V>
-struct LeafOperands52 {
+// Is x = X / Z^2, with zz = Z^2 != 0, equal to claim_x mod n? x < p < 2 n leaves two candidates, the second only if
+// claim_x + n < p.
+template <class V, class Group>
+inline typename V::Mask abscissas_match(const typename Field52<V>::Fe& x, const typename Field52<V>::Fe& zz,
+                                        const typename Field52<V>::Fe& claim_x) {
   using F = Field52<V>;
-  using Fe = typename F::Fe;
-  const Leaf52<V>* leaves;
-  size_t groups;
-  PointVec<V>* sums;
-
-  // Coordinates below p, and y below p + 1 where negated.
-  static ACCEL_INLINE PointVec<V> point(const Leaf52<V>& leaf) {
-    PointVec<V> p = load_entries<V>(leaf.entries);
-    const Fe zero = {V::zero(), V::zero(), V::zero(), V::zero(), V::zero()};
-    p.y = F::select(leaf.negative, F::template sub<1>(zero, p.y), p.y);
-    return p;
-  }
-  ACCEL_INLINE void x(size_t pair, size_t group, Fe& x1, Fe& x2) const {
-    const Leaf52<V>* first = leaves + 2 * pair * groups + group;
-    x1 = load_entries<V>(first[0].entries).x;
-    x2 = load_entries<V>(first[groups].entries).x;
-  }
-  ACCEL_INLINE void points(size_t pair, size_t group, PointVec<V>& p1, PointVec<V>& p2) const {
-    const Leaf52<V>* first = leaves + 2 * pair * groups + group;
-    p1 = point(first[0]);
-    p2 = point(first[groups]);
-  }
-  ACCEL_INLINE void store(size_t pair, size_t group, const PointVec<V>& sum) const {
-    sums[pair * groups + group] = sum;
-  }
-};
+  const auto matches = [&](const typename F::Fe& candidate) {
+    return F::zero_mask(F::template sub<2>(x, F::mul(F::from_integer(candidate), zz)));
+  };
+  const auto second = F::add(claim_x, F::broadcast(Group::kModulus.m));
+  const auto first_matches = matches(claim_x), possible = Scalar52<V>::less(second, kP);
+  if (possible == 0) [[likely]]
+    return first_matches;
+  return static_cast<typename V::Mask>(first_matches | (possible & matches(second)));
+}
 
 template <class V, class F, class Group, int kBaseWidth, int kTableWidth>
 struct KnownKeys52 {
@@ -96,12 +78,15 @@ struct KnownKeys52 {
   using Fe52 = typename F52::Fe;
   using Mask = typename V::Mask;
   using Table = FixedBase52<V, F, kTableWidth>;
-  static constexpr size_t kGroups = 16;
+  // Of a chunk. More make inversions cheaper, and what is in work leave the second-level cache.
+  static constexpr size_t kGroups = 4;
   static constexpr size_t kChunk = 8 * kGroups;
+  // So many items are quicker one at a time: as a batch of their own, and when left by full groups side by side.
+  static constexpr size_t kMostSingle = 7, kMostLeft = 5;
   static constexpr size_t kKeySlots = OddRecoding<kTableWidth>::kWindows;
   static constexpr size_t kBaseSlots = OddRecoding<kBaseWidth>::kWindows;
   static constexpr size_t kSlots = kKeySlots + kBaseSlots;
-  static_assert(kSlots % 2 == 0);
+  using Forest = Forest52<V, kSlots, kGroups>;
 
   // [k]P by a table of P added to `sum`, without exceptions.
   template <int kWidth>
@@ -121,79 +106,37 @@ struct KnownKeys52 {
     return claim_holds_var<F, Group>(add_multiple_var<kBaseWidth>(sum, base, claim.s), claim);
   }
 
-  // The leaves of [k]P from window kWindow on. In a small group, an entry may be infinity, which a tree does not take:
-  // then the item is exceptional and another point stands in.
-  template <int kWidth, int kWindow = 0>
-  static ACCEL_INLINE void put_leaves(Leaf52<V>* leaves, size_t groups, const V& tables,
+  // The leaves of [k]P from window kWindow on, `stride` apart. In a small group, an entry may be infinity, which a tree
+  // does not take: then the item is exceptional and another point stands in.
+  template <int kWidth, bool kPrefetch = true, int kWindow = 0>
+  static ACCEL_INLINE void put_leaves(Leaf52<V>* leaves, size_t stride, const V& tables,
                                       const OddRecoding52<V, kWidth>& digits, Mask* exceptional) {
     if constexpr (kWindow < OddRecoding<kWidth>::kWindows) {
       const DigitVec<V> digit = digits.template digit<kWindow>();
       constexpr uint64_t kOffset = kWindow * sizeof(Affine260) << (kWidth - 1);
-      const V entries = tables + digit.index.template shl<6>() + V::broadcast(kOffset);
-      entries.store(leaves->entries.address);
+      (tables + digit.index.template shl<6>() + V::broadcast(kOffset)).store(leaves->entries.address);
       leaves->negative = digit.negative;
-      if constexpr (Group::kSmall) replace_infinity(*leaves, exceptional);
-      for (size_t lane = 0; lane < 8; ++lane) __builtin_prefetch(leaves->entries[lane], 0, 2);
-      put_leaves<kWidth, kWindow + 1>(leaves + groups, groups, tables, digits, exceptional);
+      if constexpr (Group::kSmall) replace_infinity(leaves->entries, exceptional);
+      if constexpr (kPrefetch) Prefetcher52<V>{leaves, 1, 1, 1}.ask_rest();
+      put_leaves<kWidth, kPrefetch, kWindow + 1>(leaves + stride, stride, tables, digits, exceptional);
     }
   }
-  static void replace_infinity(Leaf52<V>& leaf, Mask* exceptional) {
+  static void replace_infinity(Entries52& entries, Mask* exceptional) {
     static const Affine260 stand_in = to_affine260<F>(Group::kGenerator);
     for (size_t lane = 0; lane < 8; ++lane) {
-      if (!is_infinity_var(*leaf.entries[lane])) continue;
+      if (!is_infinity_var(*entries[lane])) continue;
       *exceptional = static_cast<Mask>(*exceptional | 1 << lane);
-      leaf.entries.address[lane] = reinterpret_cast<uintptr_t>(&stand_in);
+      entries.address[lane] = reinterpret_cast<uintptr_t>(&stand_in);
     }
   }
 
-  // The last addition a + b needs no inversion: x = ((yb - ya) / (xb - xa))^2 - xa - xb, which is compared with
-  // claim_x, and with claim_x + n where that is below p.
+  // The last addition a + b needs no inversion: x = ((yb - ya) / (xb - xa))^2 - xa - xb. Coordinates below 1.0001 p.
   static Mask check_last(const PointVec<V>& a, const PointVec<V>& b, const Fe52& claim_x, Mask* exceptional) {
-    using S = Scalar52<V>;
-    const Fe52 d = F52::template sub<2>(b.x, a.x);
-    const Fe52 dd = F52::sqr(d);
+    const Fe52 d = F52::template sub<2>(b.x, a.x), dd = F52::sqr(d);
     *exceptional = static_cast<Mask>(*exceptional | F52::zero_mask(dd));
     const Fe52 slope_dd = F52::sqr(F52::template sub<2>(b.y, a.y));
-    const Fe52 sum = F52::template tighten<0>(F52::plus(a.x, b.x));
-    const auto matches = [&](const Fe52& x) {
-      const Fe52 total = F52::template tighten<0>(F52::plus(sum, F52::from_integer(x)));
-      return F52::zero_mask(F52::template sub<2>(slope_dd, F52::mul(dd, total)));
-    };
-    Mask holds = matches(claim_x);
-    const Fe52 second = F52::template tighten<0>(F52::plus(claim_x, F52::broadcast(Group::kModulus.m)));
-    const Mask possible = S::less(second, kP);
-    if (possible != 0) [[unlikely]]
-      holds = static_cast<Mask>(holds | (possible & matches(second)));
-    return holds;
-  }
-
-  // holds[group]: the lanes of claims[group] that are true for the keys of tables[8 group + lane]. groups <= kGroups.
-  static void check(Mask* holds, const Affine260* const* tables, const ClaimVec<V>* claims, size_t groups) {
-    Leaf52<V> leaves[kSlots * kGroups];
-    PointVec<V> nodes[kSlots / 2 * kGroups];
-    Fe52 products[kSlots / 2 * kGroups];
-    Mask exceptional[kGroups] = {};
-    const Affine260* base = GeneratorTable52<V, F, Group, kBaseWidth>::get();
-    for (size_t i = 0; i < groups; ++i) {
-      const OddRecoding52<V, kTableWidth> key_digits(claims[i].t, Group::kModulus.m);
-      put_leaves<kTableWidth>(leaves + i, groups, V::load(tables + 8 * i), key_digits, exceptional + i);
-      const OddRecoding52<V, kBaseWidth> base_digits(claims[i].s, Group::kModulus.m);
-      put_leaves<kBaseWidth>(leaves + kKeySlots * groups + i, groups, V::broadcast(reinterpret_cast<uintptr_t>(base)),
-                             base_digits, exceptional + i);
-    }
-    add_pairs52<V, PublicInverse52>(LeafOperands52<V>{leaves, groups, nodes}, kSlots / 2, groups, exceptional,
-                                    products);
-    add_up52<V, PublicInverse52>(nodes, kSlots / 2, 2, groups, exceptional, products);
-    for (size_t i = 0; i < groups; ++i) {
-      holds[i] = check_last(nodes[i], nodes[groups + i], claims[i].x, exceptional + i);
-      for (size_t lane = 0; lane < 8; ++lane) {
-        if ((exceptional[i] >> lane & 1) == 0) continue;
-        const Mask bit = static_cast<Mask>(1 << lane);
-        const Claim claim = lane_of(claims[i], lane);
-        holds[i] =
-            static_cast<Mask>(check_slowly(base, tables[8 * i + lane], claim) ? holds[i] | bit : holds[i] & ~bit);
-      }
-    }
+    const Fe52 x_dd = F52::template sub<2>(slope_dd, F52::mul(dd, F52::add(a.x, b.x)));
+    return abscissas_match<V, Group>(x_dd, dd, claim_x);
   }
   static Claim lane_of(const ClaimVec<V>& claims, size_t lane) {
     return {F52::lane(claims.s, lane), F52::lane(claims.t, lane), F52::lane(claims.x, lane)};
@@ -206,27 +149,164 @@ struct KnownKeys52 {
     return true;
   }
 
-  static void verify(uint8_t* status, const void* const* tables, Strided signatures, Strided digests, size_t count) {
-    const Affine260* key_tables[kChunk];
+  // A chunk of items on its way through the levels.
+  struct Batch {
+    typename Forest::Chunk chunk;
+    size_t items;
     ClaimVec<V> claims[kGroups];
-    Mask bad[kGroups], holds[kGroups];
-    for (size_t begin = 0; begin < count; begin += kChunk) {
-      const size_t items = count - begin < kChunk ? count - begin : kChunk;
-      const size_t groups = (items + 7) / 8;
-      for (size_t i = 0; i < groups; ++i) {
-        bad[i] = read_claims<V, Group>(claims[i], signatures, digests, begin + 8 * i, items - 8 * i);
-        for (size_t lane = 0; lane < 8; ++lane) {
-          const size_t item = 8 * i + lane < items ? 8 * i + lane : items - 1;
-          key_tables[8 * i + lane] = static_cast<const Affine260*>(tables[begin + item]);
+    Entries52 tables[kGroups];
+    Mask bad[kGroups];
+  };
+
+  // Source has
+  //   read(claims, tables, begin, items)     eight claims and tables; lanes beyond `items` repeat the last; returns the
+  //                                          lanes whose claims could not be read, with others in their place
+  //   decide(item, bad, holds)
+  template <class Source>
+  static void fill(Batch& batch, Leaf52<V>* leaves, const Affine260* base, const Source& source, size_t begin,
+                   size_t items) {
+    batch.items = items;
+    batch.chunk.leaves = leaves;
+    batch.chunk.groups = (items + 8 * kTwin - 1) / (8 * kTwin) * kTwin;
+    for (size_t i = 0; i < batch.chunk.groups; ++i) {
+      const size_t first = 8 * i < items ? 8 * i : 8 * i - 8;  // a twin without items repeats the one before
+      batch.bad[i] = source.read(batch.claims[i], batch.tables[i], begin + first, items - first);
+      batch.chunk.exceptional[i] = 0;
+      put_all_leaves<false>(leaves + i, kGroups, batch.claims[i], batch.tables[i], base, batch.chunk.exceptional + i);
+    }
+  }
+
+  template <bool kPrefetch>
+  static void put_all_leaves(Leaf52<V>* leaves, size_t stride, const ClaimVec<V>& claims, const Entries52& tables,
+                             const Affine260* base, Mask* exceptional) {
+    const OddRecoding52<V, kTableWidth> key_digits(claims.t, Group::kModulus.m);
+    put_leaves<kTableWidth, kPrefetch>(leaves, stride, V::load(tables.address), key_digits, exceptional);
+    const OddRecoding52<V, kBaseWidth> base_digits(claims.s, Group::kModulus.m);
+    put_leaves<kBaseWidth, kPrefetch>(leaves + kKeySlots * stride, stride,
+                                      V::broadcast(reinterpret_cast<uintptr_t>(base)), base_digits, exceptional);
+  }
+
+  template <class Source>
+  static void finish(Batch& batch, const Forest& forest, const Affine260* base, const Source& source, size_t begin) {
+    for (size_t i = 0; 8 * i < batch.items; ++i) {
+      Mask exceptional = batch.chunk.exceptional[i];
+      const Mask holds = check_last(forest.left(i), forest.right(i), batch.claims[i].x, &exceptional);
+      for (size_t lane = 0; lane < 8 && 8 * i + lane < batch.items; ++lane) {
+        bool holds_here = (holds >> lane & 1) != 0;
+        const bool bad = (batch.bad[i] >> lane & 1) != 0;
+        if (!bad && (exceptional >> lane & 1) != 0) {
+          holds_here = check_slowly(base, batch.tables[i][lane], lane_of(batch.claims[i], lane));
         }
-      }
-      check(holds, key_tables, claims, groups);
-      for (size_t i = 0; i < items; ++i) {
-        const size_t group = i / 8, lane = i % 8;
-        status[begin + i] =
-            (bad[group] >> lane & 1) != 0 ? uint8_t{ACCEL_BAD_RANGE} : verdict(holds[group] >> lane & 1);
+        source.decide(begin + 8 * i + lane, bad, holds_here);
       }
     }
+  }
+
+  template <class Source>
+  static void run(const Source& source, size_t count) {
+    if (count == 0) return;
+    constexpr size_t kLevels = Forest::kLevels, kInFlight = kLevels + 1;
+    Forest forest;
+    Leaf52<V> leaves[2][kSlots * kGroups];
+    Batch batches[kInFlight];
+    const Affine260* base = GeneratorTable52<V, F, Group, kBaseWidth>::get();
+    const size_t chunks = (count + kChunk - 1) / kChunk;
+    const auto prepare = [&](size_t number) -> Prefetcher52<V> {
+      if (number >= chunks) return {nullptr, 0, 0, 0};
+      const size_t begin = number * kChunk;
+      Leaf52<V>* to = leaves[number % 2];
+      Batch& batch = batches[number % kInFlight];
+      fill(batch, to, base, source, begin, count - begin < kChunk ? count - begin : kChunk);
+      return {to, kGroups, batch.chunk.groups, kSlots * batch.chunk.groups};
+    };
+    prepare(0).ask_rest();
+    for (size_t step = 0; step + 1 < chunks + kLevels; ++step) {
+      typename Forest::Chunk* at[kLevels];
+      for (size_t level = 0; level < kLevels; ++level) {
+        const bool there = level <= step && step - level < chunks;
+        at[level] = there ? &batches[(step - level) % kInFlight].chunk : nullptr;
+      }
+      forest.step(at, prepare(step + 1));
+      if (step + 1 >= kLevels) {
+        const size_t number = step + 1 - kLevels;
+        finish(batches[number % kInFlight], forest, base, source, number * kChunk);
+      }
+    }
+  }
+
+  // One item by itself.
+  template <class Source>
+  static void run_single(const Source& source, size_t item) {
+    const Affine260* base = GeneratorTable52<V, F, Group, kBaseWidth>::get();
+    Batch batch;
+    Leaf52<V> leaves[kSlots];
+    Mask exceptional = 0;
+    const Mask bad = source.read(batch.claims[0], batch.tables[0], item, 1);
+    put_all_leaves<true>(leaves, 1, batch.claims[0], batch.tables[0], base, &exceptional);
+    using Sum = LaneSum52<V, kSlots>;
+    Leaf52<V> rows[Sum::kRows];
+    for (size_t row = 0; row < Sum::kRows; ++row) {
+      rows[row].negative = 0;
+      for (size_t lane = 0; lane < 8; ++lane) {
+        const Leaf52<V>& leaf = leaves[8 * row + lane < kSlots ? 8 * row + lane : kSlots - 1];
+        rows[row].entries.address[lane] = leaf.entries.address[0];
+        rows[row].negative = static_cast<Mask>(rows[row].negative | (leaf.negative & 1) << lane);
+      }
+    }
+    const JacobianVec<V> sum = Sum::of(rows);
+    bool holds = (abscissas_match<V, Group>(sum.x, sum.zz, batch.claims[0].x) & 1) != 0;
+    if (((exceptional | F52::zero_mask(sum.zz)) & ~bad & 1) != 0) {
+      holds = check_slowly(base, batch.tables[0][0], lane_of(batch.claims[0], 0));
+    }
+    source.decide(item, (bad & 1) != 0, holds);
+  }
+
+  // Claims as such. Not for the kernel, which has signatures: for tests in groups where there are none.
+  struct Claims {
+    Mask* holds;  // of groups
+    const Affine260* const* tables;
+    const ClaimVec<V>* claims;
+
+    Mask read(ClaimVec<V>& to, Entries52& entries, size_t begin, size_t) const {
+      for (size_t lane = 0; lane < 8; ++lane) {
+        entries.address[lane] = reinterpret_cast<uintptr_t>(tables[begin / 8 * 8 + lane]);
+      }
+      to = claims[begin / 8];
+      return 0;
+    }
+    void decide(size_t item, bool, bool holds_here) const {
+      const Mask bit = static_cast<Mask>(1 << item % 8);
+      holds[item / 8] = static_cast<Mask>(holds_here ? holds[item / 8] | bit : holds[item / 8] & ~bit);
+    }
+  };
+  // holds[group]: the lanes of claims[group] that are true for the keys of tables[8 group + lane].
+  static void check(Mask* holds, const Affine260* const* tables, const ClaimVec<V>* claims, size_t groups) {
+    run(Claims{holds, tables, claims}, 8 * groups);
+  }
+
+  // The items of Kernel's functions.
+  struct Signatures {
+    uint8_t* status;
+    const void* const* tables;
+    Strided signatures, digests;
+
+    Mask read(ClaimVec<V>& claims, Entries52& entries, size_t begin, size_t items) const {
+      for (size_t lane = 0; lane < 8; ++lane) {
+        entries.address[lane] = reinterpret_cast<uintptr_t>(tables[begin + (lane < items ? lane : items - 1)]);
+      }
+      return read_claims<V, Group>(claims, signatures, digests, begin, items);
+    }
+    void decide(size_t item, bool bad, bool holds) const {
+      status[item] = bad ? uint8_t{ACCEL_BAD_RANGE} : verdict(holds);
+    }
+  };
+
+  static void verify(uint8_t* status, const void* const* tables, Strided signatures, Strided digests, size_t count) {
+    const Signatures source = {status, tables, signatures, digests};
+    constexpr size_t kStep = 8 * kTwin;
+    const size_t rest = count % kStep, singles = rest <= (count < kStep ? kMostSingle : kMostLeft) ? rest : 0;
+    run(source, count - singles);
+    for (size_t item = count - singles; item < count; ++item) run_single(source, item);
   }
 };
 

@@ -46,6 +46,21 @@ ACCEL_INLINE PointVec<V> load_entries(const Entries52& entries) {
           Field52<V>::unpack(rows[4], rows[5], rows[6], rows[7])};
 }
 
+// Entries and the lanes in which they are negated.
+template <class V>
+struct Leaf52 {
+  Entries52 entries;
+  typename V::Mask negative;
+
+  // Coordinates of at most p.
+  ACCEL_INLINE PointVec<V> point() const {
+    using F = Field52<V>;
+    PointVec<V> p = load_entries<V>(entries);
+    p.y = F::select(negative, F::template tighten<1>(F::minus(F::zero_sum(), p.y)), p.y);
+    return p;
+  }
+};
+
 // Coordinates below 2 p; the first `lanes` lanes alone are written.
 template <class V>
 ACCEL_INLINE void store_entries(Affine260* const* entries, size_t lanes, const PointVec<V>& p) {

@@ -168,8 +168,8 @@ struct UnknownKeys52 {
   static ACCEL_INLINE void node_pair(const Work& work, size_t pair, size_t group, Point& p1, Point& p2) {
     const size_t first = 2 * pair * work.groups + group, second = first + work.groups;
     if constexpr (kLeaves) {
-      p1 = LeafOperands52<V>::point(work.leaves[first]);
-      p2 = LeafOperands52<V>::point(work.leaves[second]);
+      p1 = work.leaves[first].point();
+      p2 = work.leaves[second].point();
     } else {
       p1 = work.nodes[first];
       p2 = work.nodes[second];
@@ -280,7 +280,7 @@ struct UnknownKeys52 {
     const V offset = digits.next(leaf.negative);
     const V tables = V::broadcast(reinterpret_cast<uintptr_t>(work.tables[8 * group])) + V::load(kOffsets);
     (tables + offset).store(leaf.entries.address);
-    return LeafOperands52<V>::point(leaf);
+    return leaf.point();
   }
 
   // A group's way to [s]G + [t]P: where its last window begins, what is added there, and the sum or minus the sum.
@@ -306,18 +306,6 @@ struct UnknownKeys52 {
     base.y = Field::add(base.y, base.y);
     Formulas::add_and_negate(sum, base);
     sums.all = sum;
-  }
-
-  // Is x = X / Z^2 equal to claim_x mod n? X / Z^2 < p < 2 n leaves two candidates, the second only if claim_x + n < p.
-  static Mask abscissas_match(const JacobianVec<V>& sum, const Fe52& claim_x) {
-    const auto matches = [&](const Fe52& x) {
-      return Field::zero_mask(Field::template sub<2>(sum.x, Field::mul(Field::from_integer(x), sum.zz)));
-    };
-    const Fe52 second = Field::add(claim_x, Field::broadcast(Group::kModulus.m));
-    const Mask first_matches = matches(claim_x), possible = Scalar52<V>::less(second, kP);
-    if (possible == 0) [[likely]]
-      return first_matches;
-    return static_cast<Mask>(first_matches | (possible & matches(second)));
   }
 
   // --- items that met an exceptional case ---
@@ -382,7 +370,7 @@ struct UnknownKeys52 {
       multiply_and_add(sums, work, Digits(claims[i].t, Group::kModulus.m), i);
       const Mask marked = static_cast<Mask>(work.bad_key_sums[i] | work.bad_base_sums[i]);
       const Mask exceptional = static_cast<Mask>((marked | Field::zero_mask(sums.all.z)) & ~ignored[i]);
-      holds[i] = abscissas_match(sums.all, claims[i].x);
+      holds[i] = abscissas_match<V, Group>(sums.all.x, sums.all.zz, claims[i].x);
       if (exceptional != 0) [[unlikely]] {
         const Mask redone = redo(exceptional, work, sums, keys[i], claims[i], base, i);
         holds[i] = static_cast<Mask>((holds[i] & ~exceptional) | redone);

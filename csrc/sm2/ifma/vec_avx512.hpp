@@ -11,9 +11,6 @@ namespace {
 struct VecAvx512 {
   using Mask = uint8_t;  // bit i: lane i
   static constexpr size_t kLanes = 8;
-  // The masked forms of some intrinsics, with all lanes kept, compile to the plain instruction; gcc 12's plain forms
-  // warn of an uninitialised variable within themselves.
-  static constexpr Mask kAll = 0xff;
 
   __m512i v;
 
@@ -30,16 +27,16 @@ struct VecAvx512 {
   friend ACCEL_INLINE VecAvx512 operator^(VecAvx512 a, VecAvx512 b) { return {_mm512_xor_si512(a.v, b.v)}; }
   template <int kBits>
   ACCEL_INLINE VecAvx512 shl() const {
-    return {_mm512_maskz_slli_epi64(kAll, v, kBits)};
+    return {_mm512_slli_epi64(v, kBits)};
   }
   template <int kBits>
   ACCEL_INLINE VecAvx512 shr() const {
-    return {_mm512_maskz_srli_epi64(kAll, v, kBits)};
+    return {_mm512_srli_epi64(v, kBits)};
   }
   // Arithmetic: copies of the sign come in.
   template <int kBits>
   ACCEL_INLINE VecAvx512 sar() const {
-    return {_mm512_maskz_srai_epi64(kAll, v, kBits)};
+    return {_mm512_srai_epi64(v, kBits)};
   }
 
   // sum + the low, the high 52 bits of a 104-bit product; only the low 52 bits of a and b count.
@@ -60,27 +57,43 @@ struct VecAvx512 {
   // Lane i of the result is lane indices[i] mod 8 of a, or lane indices[i] mod 16 of the sixteen of low and high. No
   // address depends on the indices.
   static ACCEL_INLINE VecAvx512 permute(VecAvx512 indices, VecAvx512 a) {
-    return {_mm512_maskz_permutexvar_epi64(kAll, indices.v, a.v)};
+    return {_mm512_permutexvar_epi64(indices.v, a.v)};
   }
   static ACCEL_INLINE VecAvx512 permute2(VecAvx512 indices, VecAvx512 low, VecAvx512 high) {
     return {_mm512_permutex2var_epi64(low.v, indices.v, high.v)};
+  }
+  // Lane i of words[j] is word j of the 32 bytes at addresses[i].
+  static ACCEL_INLINE void load_quads(VecAvx512 (&words)[4], const void* const (&addresses)[8]) {
+    __m512i pairs[4];
+    for (int i = 0; i < 4; ++i) {
+      const int item = (i & 1) | (i & 2) << 1;  // 0, 1, 4, 5, each with the item two further
+      pairs[i] =
+          _mm512_inserti64x4(_mm512_castsi256_si512(_mm256_loadu_si256(static_cast<const __m256i*>(addresses[item]))),
+                             _mm256_loadu_si256(static_cast<const __m256i*>(addresses[item + 2])), 1);
+    }
+    for (int odd = 0; odd < 2; ++odd) {
+      const __m512i low = odd ? _mm512_unpackhi_epi64(pairs[0], pairs[1]) : _mm512_unpacklo_epi64(pairs[0], pairs[1]);
+      const __m512i high = odd ? _mm512_unpackhi_epi64(pairs[2], pairs[3]) : _mm512_unpacklo_epi64(pairs[2], pairs[3]);
+      words[odd].v = _mm512_shuffle_i64x2(low, high, 0x88);
+      words[odd + 2].v = _mm512_shuffle_i64x2(low, high, 0xdd);
+    }
   }
   // The lane j of rows[i] becomes lane i of rows[j].
   static ACCEL_INLINE void transpose(VecAvx512 (&rows)[8]) {
     __m512i pairs[8], quads[8];
     for (int i = 0; i < 8; i += 2) {
-      pairs[i] = _mm512_maskz_unpacklo_epi64(kAll, rows[i].v, rows[i + 1].v);
-      pairs[i + 1] = _mm512_maskz_unpackhi_epi64(kAll, rows[i].v, rows[i + 1].v);
+      pairs[i] = _mm512_unpacklo_epi64(rows[i].v, rows[i + 1].v);
+      pairs[i + 1] = _mm512_unpackhi_epi64(rows[i].v, rows[i + 1].v);
     }
     for (int i = 0; i < 8; i += 4) {
       for (int j = 0; j < 2; ++j) {
-        quads[i + j] = _mm512_maskz_shuffle_i64x2(kAll, pairs[i + j], pairs[i + j + 2], 0x88);
-        quads[i + j + 2] = _mm512_maskz_shuffle_i64x2(kAll, pairs[i + j], pairs[i + j + 2], 0xdd);
+        quads[i + j] = _mm512_shuffle_i64x2(pairs[i + j], pairs[i + j + 2], 0x88);
+        quads[i + j + 2] = _mm512_shuffle_i64x2(pairs[i + j], pairs[i + j + 2], 0xdd);
       }
     }
     for (int j = 0; j < 4; ++j) {
-      rows[j].v = _mm512_maskz_shuffle_i64x2(kAll, quads[j], quads[j + 4], 0x88);
-      rows[j + 4].v = _mm512_maskz_shuffle_i64x2(kAll, quads[j], quads[j + 4], 0xdd);
+      rows[j].v = _mm512_shuffle_i64x2(quads[j], quads[j + 4], 0x88);
+      rows[j + 4].v = _mm512_shuffle_i64x2(quads[j], quads[j + 4], 0xdd);
     }
   }
 };

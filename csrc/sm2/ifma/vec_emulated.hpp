@@ -109,6 +109,13 @@ struct VecEmulated {
     const VecEmulated both[2] = {low, high};
     return each([&](size_t i) { return pick(both, 16, indices.v[i]); });
   }
+  static ACCEL_INLINE void load_quads(VecEmulated (&words)[4], const void* const (&addresses)[8]) {
+    for (size_t i = 0; i < 8; ++i) {
+      uint64_t quad[4];
+      std::memcpy(quad, addresses[i], sizeof(quad));
+      for (int j = 0; j < 4; ++j) words[j].v[i] = quad[j];
+    }
+  }
   static ACCEL_INLINE void transpose(VecEmulated (&rows)[8]) {
     for (size_t i = 0; i < 8; ++i) {
       for (size_t j = 0; j < i; ++j) {
