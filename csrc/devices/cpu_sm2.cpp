@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "base/pool.hpp"
+#include "devices/chunks.hpp"
 #include "sm2/adaptive.hpp"
 #include "sm2/der.hpp"
 #include "sm2/random.hpp"
@@ -15,25 +16,7 @@
 namespace accel::cpu {
 namespace {
 
-// Lanes of the widest kernel: a chunk that is no multiple of it wastes some.
-constexpr size_t kLanes = 16;
-// Messages so long that hashing them outweighs their signature: more than this, and chunks are small, so that the
-// threads finish together.
-constexpr uint64_t kLongMessage = 16384;
 constexpr size_t kDerGrain = 4096;
-
-// Chunk of `count` items (not 0): the same number of nearly equal chunks for every thread, none above `most`.
-size_t chunk_size(size_t count, size_t most) {
-  const size_t threads = num_threads();
-  const size_t rounds = (count + threads * most - 1) / (threads * most);
-  const size_t even = (count + threads * rounds - 1) / (threads * rounds);
-  return std::clamp((even + kLanes - 1) / kLanes * kLanes, kLanes, most);
-}
-
-size_t chunk_size(const Messages& messages, size_t most) {
-  const bool is_long = messages.total_size() / messages.count() > kLongMessage;
-  return chunk_size(messages.count(), is_long ? kLanes : most);
-}
 
 // One chunk's items, private to the thread that works on it: 57 KB on its stack, of which only what is used is touched.
 struct Chunk {
@@ -43,15 +26,6 @@ struct Chunk {
   uint8_t digests[sm2::kVerifyChunk][32];
   uint32_t indices[sm2::kVerifyChunk];
 };
-
-template <size_t N>
-void gather(uint8_t (*rows)[N], Strided from, size_t begin, size_t end) {
-  if (from.stride == N) {
-    std::memcpy(rows, from[begin], N * (end - begin));
-  } else {
-    for (size_t i = begin; i < end; ++i) std::memcpy(rows[i - begin], from[i], N);
-  }
-}
 
 [[noreturn]] void bad_index(size_t i, uint32_t index, size_t size, const char* of) {
   throw Error(ACCEL_BAD_ARGUMENT, "indices[" + std::to_string(i) + "] = " + std::to_string(index) + ": there are " +
