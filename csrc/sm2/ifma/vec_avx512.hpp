@@ -78,6 +78,19 @@ struct VecAvx512 {
       words[odd + 2].v = _mm512_shuffle_i64x2(low, high, 0xdd);
     }
   }
+  // The other way round: to rows `stride` bytes apart.
+  static ACCEL_INLINE void store_quads(const VecAvx512 (&words)[4], uint8_t* rows, size_t stride) {
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+    const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    const __m512i low0 = _mm512_unpacklo_epi64(words[0].v, words[1].v);
+    const __m512i high0 = _mm512_unpackhi_epi64(words[0].v, words[1].v);
+    const __m512i low1 = _mm512_unpacklo_epi64(words[2].v, words[3].v);
+    const __m512i high1 = _mm512_unpackhi_epi64(words[2].v, words[3].v);
+    store_halves(rows, rows + 2 * stride, _mm512_permutex2var_epi64(low0, first, low1));
+    store_halves(rows + stride, rows + 3 * stride, _mm512_permutex2var_epi64(high0, first, high1));
+    store_halves(rows + 4 * stride, rows + 6 * stride, _mm512_permutex2var_epi64(low0, second, low1));
+    store_halves(rows + 5 * stride, rows + 7 * stride, _mm512_permutex2var_epi64(high0, second, high1));
+  }
   // The lane j of rows[i] becomes lane i of rows[j].
   static ACCEL_INLINE void transpose(VecAvx512 (&rows)[8]) {
     __m512i pairs[8], quads[8];
@@ -95,6 +108,12 @@ struct VecAvx512 {
       rows[j].v = _mm512_shuffle_i64x2(quads[j], quads[j + 4], 0x88);
       rows[j + 4].v = _mm512_shuffle_i64x2(quads[j], quads[j + 4], 0xdd);
     }
+  }
+
+ private:
+  static ACCEL_INLINE void store_halves(uint8_t* low, uint8_t* high, __m512i a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(low), _mm512_castsi512_si256(a));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(high), _mm512_extracti64x4_epi64(a, 1));
   }
 };
 

@@ -116,6 +116,11 @@ struct VecEmulated {
       for (int j = 0; j < 4; ++j) words[j].v[i] = quad[j];
     }
   }
+  static ACCEL_INLINE void store_quads(const VecEmulated (&words)[4], uint8_t* rows, size_t stride) {
+    for (size_t i = 0; i < 8; ++i) {
+      for (size_t j = 0; j < 4; ++j) std::memcpy(rows + i * stride + 8 * j, words[j].v + i, 8);
+    }
+  }
   static ACCEL_INLINE void transpose(VecEmulated (&rows)[8]) {
     for (size_t i = 0; i < 8; ++i) {
       for (size_t j = 0; j < i; ++j) {
