@@ -10,6 +10,7 @@ namespace {
 
 // Ratios that csrc/sm2/README.md explains.
 constexpr Goal kUnknownGoal = {1.9, 2.5}, kKnownGoal = {12, 20}, kPipelineGoal = {10, 17}, kSignGoal = {0.5, 2};
+constexpr Goal kHintGoal = {2.5, 0};
 constexpr Goal kScalarUnknownGoal = {4.5, 6}, kScalarKnownGoal = {25, 50}, kSingleGoal = {25, 0};
 
 constexpr size_t kSmallBatches[] = {1, 8, 32, 64};
@@ -40,6 +41,19 @@ class Ours {
                                          &set.digests[32 * i], 32, std::min(batch, n_ - i)));
     }
     require_all(ACCEL_OK);
+  }
+  // The items of verify_digests, with their hints.
+  void verify_hinted_digests(const Signed& set, const Bytes& hints) {
+    check(accel_sm2_verify_hinted_digest_many(nullptr, status_.data(), set.keys.data(), 64, set.signatures.data(), 64,
+                                              set.digests.data(), 32, hints.data(), n_));
+    require_all(ACCEL_OK);
+  }
+  Bytes recovery_hints(const Signed& set) {
+    Bytes hints(n_);
+    check(accel_sm2_recovery_hints_many(nullptr, hints.data(), status_.data(), set.keys.data(), 64,
+                                        set.signatures.data(), 64, set.digests.data(), 32, n_));
+    require_all(ACCEL_OK);
+    return hints;
   }
   void verify_ring_digests(const Signed& set, size_t batch) { verify_digests(ring_, set, batch); }
   void verify_standard_ring_digests(const Signed& set) { verify_digests(standard_ring_, set, n_); }
@@ -275,6 +289,15 @@ class Builder {
         {kOpensslItems, [evp] { evp->sign(); }, 1, {}});
   }
 
+  // Against the same kernel without hints.
+  void add_hints() {
+    if (sm2::active_kernel().hinted.most == 0) return;
+    const Signed& set = work_.sets[kUnknown][kShort];
+    const Run hinted = [o = ours_, &set, hints = ours_->recovery_hints(set)] { o->verify_hinted_digests(set, hints); };
+    add("sm2.verify digests, unknown keys, hints", kVerify, n_, hinted, "no hints", {n_, unknown_digests(n_), 1, {}},
+        kHintGoal);
+  }
+
   void add_small_batches() {
     const auto evp = std::make_shared<Evp>(work_);
     const Side verify = {kOpensslItems, [evp] { evp->verify(); }, 1, {}};
@@ -348,6 +371,7 @@ std::vector<Row> sm2_rows(const Workload& work, const CryptoMb* crypto_mb) {
   for (const std::string& kernel : kernels) {
     Builder builder(work, kernel);
     if (kernel == kernels.front() && crypto_mb != nullptr) builder.add_crypto_mb(*crypto_mb);
+    builder.add_hints();
     builder.add_openssl(kernel == "adx" || kernel == "portable");
     if (kernel == kernels.front()) {
       builder.add_small_batches();

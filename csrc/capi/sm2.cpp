@@ -51,6 +51,49 @@ accel_status accel_sm2_verify_many(accel_device* device, uint8_t* status_out, co
   });
 }
 
+accel_status accel_sm2_verify_hinted_digest_many(accel_device* device, uint8_t* status_out, const uint8_t* keys,
+                                                 uint64_t keys_stride, const uint8_t* signatures,
+                                                 uint64_t signatures_stride, const uint8_t* digests,
+                                                 uint64_t digests_stride, const uint8_t* hints, uint64_t count) {
+  return guard([&] {
+    require_cpu(device);
+    require_array(status_out, count, "status_out");
+    require_array(hints, count, "hints");
+    accel::cpu::sm2_verify_hinted_digests(status_out, strided(keys, keys_stride, 64, count, "keys"),
+                                          strided(signatures, signatures_stride, 64, count, "signatures"),
+                                          strided(digests, digests_stride, 32, count, "digests"), hints, count);
+  });
+}
+
+accel_status accel_sm2_verify_hinted_many(accel_device* device, uint8_t* status_out, const uint8_t* keys,
+                                          uint64_t keys_stride, const uint8_t* signatures, uint64_t signatures_stride,
+                                          const accel_messages* messages, const uint8_t* hints, const uint8_t* id,
+                                          uint64_t id_length, uint64_t count) {
+  return guard([&] {
+    require_cpu(device);
+    require_array(status_out, count, "status_out");
+    require_array(hints, count, "hints");
+    const Identity identity(id, id_length);
+    accel::cpu::sm2_verify_hinted(status_out, strided(keys, keys_stride, 64, count, "keys"),
+                                  strided(signatures, signatures_stride, 64, count, "signatures"),
+                                  Messages(messages, count, "messages"), identity, hints);
+  });
+}
+
+accel_status accel_sm2_recovery_hints_many(accel_device* device, uint8_t* hints_out, uint8_t* status_out,
+                                           const uint8_t* keys, uint64_t keys_stride, const uint8_t* signatures,
+                                           uint64_t signatures_stride, const uint8_t* digests, uint64_t digests_stride,
+                                           uint64_t count) {
+  return guard([&] {
+    require_cpu(device);
+    require_array(hints_out, count, "hints_out");
+    require_array(status_out, count, "status_out");
+    accel::cpu::sm2_recovery_hints(hints_out, status_out, strided(keys, keys_stride, 64, count, "keys"),
+                                   strided(signatures, signatures_stride, 64, count, "signatures"),
+                                   strided(digests, digests_stride, 32, count, "digests"), count);
+  });
+}
+
 accel_status accel_sm2_keyring_new(accel_device* device, accel_sm2_keyring** ring_out, uint64_t* bad_index_out,
                                    const uint8_t* public_keys, uint64_t public_keys_stride, const uint8_t* id,
                                    uint64_t id_length, uint64_t memory_limit, uint64_t count) {

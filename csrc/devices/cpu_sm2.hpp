@@ -26,6 +26,14 @@ struct Indices {
 void sm2_verify_digests(uint8_t* status, Strided keys, Strided signatures, Strided digests, size_t count);
 void sm2_verify(uint8_t* status, Strided keys, Strided signatures, const Messages& messages,
                 const sm2::Identity& identity);
+// The same verdicts, whatever the hints; good ones make large batches faster where the kernel knows how. Throw
+// Error(ACCEL_NO_RANDOM): items not checked by then stay so.
+void sm2_verify_hinted_digests(uint8_t* status, Strided keys, Strided signatures, Strided digests, const uint8_t* hints,
+                               size_t count);
+void sm2_verify_hinted(uint8_t* status, Strided keys, Strided signatures, const Messages& messages,
+                       const sm2::Identity& identity, const uint8_t* hints);
+void sm2_recovery_hints(uint8_t* hints, uint8_t* status, Strided keys, Strided signatures, Strided digests,
+                        size_t count);
 // Throw Error(ACCEL_BAD_ARGUMENT) for an index beyond the ring, before anything is checked.
 void sm2_ring_verify_digests(uint8_t* status, const sm2::KeyRing& ring, Indices indices, Strided signatures,
                              Strided digests, size_t count);

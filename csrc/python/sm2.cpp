@@ -66,6 +66,55 @@ void verify(py::array out, const py::array& keys, const py::array& signatures, c
   });
 }
 
+struct HintedItems {
+  Rows keys, signatures, hints;
+
+  HintedItems(const py::array& key_rows, const py::array& signature_rows, const py::array& hint_bytes)
+      : keys(rows(key_rows, 64, "keys")),
+        signatures(rows_of(signature_rows, 64, keys.count, "signatures")),
+        hints(rows_of(hint_bytes, 1, keys.count, "hints")) {
+    if (hints.stride != 1 && hints.count > 1) raise("ArgumentError", "hints: expected bytes one after the other");
+  }
+};
+
+void verify_hinted_digests(py::array out, const py::array& keys, const py::array& signatures, const py::array& digests,
+                           const py::array& hints) {
+  const HintedItems items(keys, signatures, hints);
+  const Rows digest = rows_of(digests, 32, items.keys.count, "digests");
+  uint8_t* const status = output(out, items.keys.count, "out");
+  run([&] {
+    return accel_sm2_verify_hinted_digest_many(nullptr, status, items.keys.data, items.keys.stride,
+                                               items.signatures.data, items.signatures.stride, digest.data,
+                                               digest.stride, items.hints.data, items.keys.count);
+  });
+}
+
+void verify_hinted(py::array out, const py::array& keys, const py::array& signatures, const MessagesView& messages,
+                   const py::array& hints, const OptionalBytes& id) {
+  const HintedItems items(keys, signatures, hints);
+  require_count(messages.count(), items.keys.count, "messages");
+  uint8_t* const status = output(out, items.keys.count, "out");
+  const Id name(id);
+  run([&] {
+    return accel_sm2_verify_hinted_many(nullptr, status, items.keys.data, items.keys.stride, items.signatures.data,
+                                        items.signatures.stride, messages.view(), items.hints.data, name.data,
+                                        name.length, items.keys.count);
+  });
+}
+
+void recovery_hints(py::array hints, py::array out, const py::array& keys, const py::array& signatures,
+                    const py::array& digests) {
+  const Rows key = rows(keys, 64, "keys");
+  const Rows signature = rows_of(signatures, 64, key.count, "signatures");
+  const Rows digest = rows_of(digests, 32, key.count, "digests");
+  uint8_t* const hint = output(hints, key.count, "hints");
+  uint8_t* const status = output(out, key.count, "out");
+  run([&] {
+    return accel_sm2_recovery_hints_many(nullptr, hint, status, key.data, key.stride, signature.data, signature.stride,
+                                         digest.data, digest.stride, key.count);
+  });
+}
+
 void digests(py::array out, const py::array& keys, const MessagesView& messages, const OptionalBytes& id) {
   const Rows key = rows(keys, 64, "keys");
   require_count(messages.count(), key.count, "messages");
@@ -382,6 +431,12 @@ void bind_sm2(py::module_& module) {
   module.def("sm2_verify", &verify, py::arg("out"), py::arg("keys"), py::arg("signatures"), py::arg("messages"),
              py::arg("id"));
   module.def("sm2_adaptive_tables", &adaptive_tables);
+  module.def("sm2_verify_hinted_digests", &verify_hinted_digests, py::arg("out"), py::arg("keys"),
+             py::arg("signatures"), py::arg("digests"), py::arg("hints"));
+  module.def("sm2_verify_hinted", &verify_hinted, py::arg("out"), py::arg("keys"), py::arg("signatures"),
+             py::arg("messages"), py::arg("hints"), py::arg("id"));
+  module.def("sm2_recovery_hints", &recovery_hints, py::arg("hints"), py::arg("out"), py::arg("keys"),
+             py::arg("signatures"), py::arg("digests"));
   module.def("sm2_digests", &digests, py::arg("out"), py::arg("keys"), py::arg("messages"), py::arg("id"));
   module.def("sm2_are_indices", &are_indices, py::arg("value"), py::arg("size"));
   py::class_<KeyRing>(module, "Sm2KeyRing", "Known signers, with their tables.")

@@ -32,6 +32,21 @@ struct TableScheme {
   void (*verify)(uint8_t* status, const void* const* tables, Strided signatures, Strided digests, size_t count);
 };
 
+// Verification with hints: one randomised check for a block of items (ifma/hinted52.hpp).
+struct HintedScheme {
+  size_t most;                // items in a block at most; 0: the kernel does not offer this scheme
+  size_t least;               // fewer items are verified faster without hints
+  size_t (*scratch_bytes)();  // that a call works in, 64-byte aligned
+  // coefficients: 16 uniformly random bytes an item, drawn when the other arguments stood: whoever knew them in advance
+  // could make invalid signatures that pass together. Statuses are those of Kernel::verify, whatever the hints.
+  void (*verify)(uint8_t* status, Strided keys, Strided signatures, Strided digests, const uint8_t* hints,
+                 const uint8_t* coefficients, size_t count, void* scratch);
+};
+
+// A hint tells which point R = [s]G + [t]P is, of those with the x that the signature gives mod n.
+inline constexpr uint8_t kHintOdd = 1, kHintSecond = 2;  // y(R) is odd; x(R) >= n
+inline constexpr uint8_t kMaxHint = 3;
+
 // Every function: any number of threads at once; no allocation once the generator's table stands (built on first use);
 // any count, chunked inside. Statuses are accel_status values.
 struct Kernel {
@@ -40,6 +55,11 @@ struct Kernel {
 
   // Unknown keys (x || y). Order of checks: key, range, equation. Variable time.
   void (*verify)(uint8_t* status, Strided keys, Strided signatures, Strided digests, size_t count);
+
+  HintedScheme hinted;
+  // The hints of valid signatures, 0 for others. Order of checks and time as for verify.
+  void (*recovery_hints)(uint8_t* hints, uint8_t* status, Strided keys, Strided signatures, Strided digests,
+                         size_t count);
 
   // Known keys. Every kernel has the standard scheme.
   TableScheme standard, wide;

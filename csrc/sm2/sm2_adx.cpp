@@ -13,6 +13,8 @@ extern const Kernel kAdx = {
     .name = "adx",
     .supported = is_supported,
     .verify = Verifier<AdxField>::verify,
+    .hinted = {},
+    .recovery_hints = Verifier<AdxField>::recovery_hints,
     .standard = {.width = kKeyWidth,
                  .bytes = FixedBase<kKeyWidth>::kBytes,
                  .build = Verifier<AdxField>::build_table,

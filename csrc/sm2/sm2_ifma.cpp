@@ -1,6 +1,7 @@
 // The SM2 kernel for x86-64 with AVX-512 IFMA (and BMI2 and ADX, for what it computes one at a time): the only
 // translation unit compiled for them.
 #include "sm2/field_adx.hpp"
+#include "sm2/ifma/hinted52.hpp"
 #include "sm2/ifma/known.hpp"
 #include "sm2/ifma/sign52.hpp"
 #include "sm2/ifma/unknown.hpp"
@@ -24,6 +25,8 @@ void verify(uint8_t* status, Strided keys, Strided signatures, Strided digests, 
   function(status, keys, signatures, digests, count);
 }
 
+using Hinted = Hinted52<VecAvx512, AdxField, Sm2Group, Unknown::verify>;
+
 bool is_supported(const CpuFeatures& features) { return features.avx512ifma && features.bmi2 && features.adx; }
 
 }  // namespace
@@ -32,6 +35,11 @@ extern const Kernel kIfma = {
     .name = "ifma",
     .supported = is_supported,
     .verify = verify,
+    .hinted = {.most = Hinted::kMost,
+               .least = Hinted::kLeast,
+               .scratch_bytes = Hinted::scratch_bytes,
+               .verify = Hinted::verify},
+    .recovery_hints = Verifier<AdxField>::recovery_hints,
     .standard = {.width = kKeyWidth,
                  .bytes = Known::Table::kBytes,
                  .build = Known::build_table,

@@ -13,6 +13,8 @@ extern const Kernel kPortable = {
     .name = "portable",
     .supported = is_supported,
     .verify = Verifier<PortableField>::verify,
+    .hinted = {},
+    .recovery_hints = Verifier<PortableField>::recovery_hints,
     .standard = {.width = kKeyWidth,
                  .bytes = FixedBase<kKeyWidth>::kBytes,
                  .build = Verifier<PortableField>::build_table,

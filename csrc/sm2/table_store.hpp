@@ -4,14 +4,12 @@
 // slots get besides their standard one. What it does, and why it stays cheap whatever the input:
 //
 //  - Only valid signatures count as uses: who has no key can neither earn a table nor keep one.
-//  - A key without a table asks for one after kBuildAfter uses, when a table would have paid for itself: building takes
-//    what it saves in 26 verifications with ifma, and in 15 with adx.
+//  - A key without a table asks for one after kBuildAfter uses, about what a table costs in verifications.
 //  - When all slots are taken, the least recently used one gives way, and only to a key with more than twice its uses:
 //    keys that come round in turn have equal uses, so they do not take tables from each other. Uses are halved every
 //    window, so that yesterday's count for little.
 //  - A slot with a kHotShare-th of a window's uses gets a wide table, if the kernel has such and a place is free or its
-//    least recently used holder has less than half the uses. With ifma that saves a tenth of a verification and costs
-//    what it saves in about 3,500; a kHotShare-th is 4,096.
+//    least recently used holder has less than half the uses.
 //  - Building takes at most a tenth of the time: one nanosecond for nine of verification, saved up to kMaxCredit. A
 //    build may overdraw that by its own length, and the next one waits until it is paid.
 //

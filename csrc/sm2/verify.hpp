@@ -174,17 +174,20 @@ struct UnknownKeys {
   }
 
   // By bits, without any table of the key's.
-  static bool check_slowly(const Affine* base, const Affine& key, const Claim& claim) {
+  static Jacobian sum_slowly(const Affine* base, const Affine& key, const Claim& claim) {
     Jacobian sum = {kFeOne, kFeOne, kFeZero};
     for (int i = 255; i >= 0; --i) {
       sum = double_jacobian<F>(sum);
       if (claim.t.v[i / 64] >> (i % 64) & 1) sum = add_mixed_var<F>(sum, key);
     }
-    return claim_holds_var<F, Group>(add_multiple_var<F, Group, kBaseWidth>(sum, base, claim.s), claim);
+    return add_multiple_var<F, Group, kBaseWidth>(sum, base, claim.s);
+  }
+  static bool check_slowly(const Affine* base, const Affine& key, const Claim& claim) {
+    return claim_holds_var<F, Group>(sum_slowly(base, key, claim), claim);
   }
 
-  // holds[i]: whether claims[i] is true for keys[i]. items <= kChunk.
-  static void check(bool* holds, const Affine* keys, const Claim* claims, size_t items) {
+  // sums[i] = [s]G + [t]P for claims[i] and P = keys[i]. items <= kChunk.
+  static void add(Jacobian* sums, const Affine* keys, const Claim* claims, size_t items) {
     Leaf leaves[kBaseSlots * kChunk];
     alignas(64) Affine nodes[kBaseSlots / 2 * kChunk];
     alignas(64) Affine multiples[kChunk][kNafEntries];
@@ -197,13 +200,16 @@ struct UnknownKeys {
     add_up_leaves<F>(nodes, leaves, kBaseSlots, 1, items, exceptional, products);
     make_odd_multiples(multiples, keys, items, exceptional);
     for (size_t i = 0; i < items; ++i) {
-      if (exceptional[i] != 0) {
-        holds[i] = check_slowly(base, keys[i], claims[i]);
-      } else {
-        const Jacobian sum = add_mixed_var<F>(multiply(multiples[i], claims[i].t), nodes[i]);
-        holds[i] = claim_holds_var<F, Group>(sum, claims[i]);
-      }
+      sums[i] = exceptional[i] != 0 ? sum_slowly(base, keys[i], claims[i])
+                                    : add_mixed_var<F>(multiply(multiples[i], claims[i].t), nodes[i]);
     }
+  }
+
+  // holds[i]: whether claims[i] is true for keys[i]. items <= kChunk.
+  static void check(bool* holds, const Affine* keys, const Claim* claims, size_t items) {
+    Jacobian sums[kChunk];
+    add(sums, keys, claims, items);
+    for (size_t i = 0; i < items; ++i) holds[i] = claim_holds_var<F, Group>(sums[i], claims[i]);
   }
 };
 
@@ -231,26 +237,56 @@ struct Verifier {
   using Unknown = UnknownKeys<F, Sm2Group, kGeneratorWidth>;
   using KeyTable = FixedBase<kKeyWidth>;
 
-  static void verify(uint8_t* status, Strided keys, Strided signatures, Strided digests, size_t count) {
-    Affine points[Unknown::kChunk];
+  // A chunk of items with unknown keys. Items whose key or range is bad have a verdict, and stand-ins.
+  struct Items {
+    size_t count;
+    Affine keys[Unknown::kChunk];
     Claim claims[Unknown::kChunk];
-    bool holds[Unknown::kChunk];
-    for (size_t begin = 0; begin < count; begin += Unknown::kChunk) {
-      const size_t items = count - begin < Unknown::kChunk ? count - begin : Unknown::kChunk;
-      uint8_t* verdicts = status + begin;
-      for (size_t i = 0; i < items; ++i) {
+
+    Items(uint8_t* verdicts, Strided key_bytes, Strided signatures, Strided digests, size_t begin, size_t end)
+        : count(end - begin < Unknown::kChunk ? end - begin : Unknown::kChunk) {
+      for (size_t i = 0; i < count; ++i) {
         verdicts[i] = ACCEL_NOT_CHECKED;
-        if (!read_key_var<F, Sm2Group>(points[i], at(keys, begin + i))) {
+        if (!read_key_var<F, Sm2Group>(keys[i], at(key_bytes, begin + i))) {
           verdicts[i] = ACCEL_BAD_KEY;
-          points[i] = Sm2Group::kGenerator;
+          keys[i] = Sm2Group::kGenerator;
         }
         claims[i] = read_claim<Sm2Group>(verdicts + i, at(signatures, begin + i), at(digests, begin + i));
       }
-      Unknown::check(holds, points, claims, items);
-      for (size_t i = 0; i < items; ++i) {
+    }
+  };
+
+  static void verify(uint8_t* status, Strided keys, Strided signatures, Strided digests, size_t count) {
+    bool holds[Unknown::kChunk];
+    for (size_t begin = 0; begin < count; begin += Unknown::kChunk) {
+      uint8_t* const verdicts = status + begin;
+      const Items items(verdicts, keys, signatures, digests, begin, count);
+      Unknown::check(holds, items.keys, items.claims, items.count);
+      for (size_t i = 0; i < items.count; ++i) {
         if (verdicts[i] == ACCEL_NOT_CHECKED) verdicts[i] = verdict(holds[i]);
       }
     }
+  }
+
+  static void recovery_hints(uint8_t* hints, uint8_t* status, Strided keys, Strided signatures, Strided digests,
+                             size_t count) {
+    Jacobian sums[Unknown::kChunk];
+    for (size_t begin = 0; begin < count; begin += Unknown::kChunk) {
+      uint8_t* const verdicts = status + begin;
+      const Items items(verdicts, keys, signatures, digests, begin, count);
+      Unknown::add(sums, items.keys, items.claims, items.count);
+      for (size_t i = 0; i < items.count; ++i) {
+        hints[begin + i] = 0;
+        if (verdicts[i] != ACCEL_NOT_CHECKED) continue;
+        verdicts[i] = verdict(claim_holds_var<F, Sm2Group>(sums[i], items.claims[i]));
+        if (verdicts[i] == ACCEL_OK) hints[begin + i] = hint_of(to_affine_var<F>(sums[i]));
+      }
+    }
+  }
+  static uint8_t hint_of(const Affine& sum) {
+    const uint8_t odd = (F::to_integer(sum.y).v[0] & 1) != 0 ? kHintOdd : uint8_t{0};
+    const uint8_t second = less_mask(F::to_integer(sum.x), Sm2Group::kModulus.m) == 0 ? kHintSecond : uint8_t{0};
+    return static_cast<uint8_t>(odd | second);
   }
 
   static bool build_table(void* table, const uint8_t key[64]) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -103,6 +105,7 @@ class Sm2Adversary : public ::testing::TestWithParam<const Kernel*> {
 
   void expect_all(const Batch& batch) const {
     expect_unknown(batch);
+    expect_hinted(batch);
     for (const TableScheme* scheme : schemes_of(kernel())) expect_known(batch, *scheme);
   }
 
@@ -111,6 +114,47 @@ class Sm2Adversary : public ::testing::TestWithParam<const Kernel*> {
     kernel().verify(status.data(), {batch.keys.data(), 64}, {batch.signatures.data(), 64}, {batch.digests.data(), 32},
                     batch.items.size());
     batch.expect(status);
+  }
+
+  // The same verdicts with the right hints, with wrong ones, and with a mixture.
+  void expect_hinted(const Batch& batch) const {
+    const size_t count = batch.items.size();
+    Bytes hints(count, 0xee), status(count, 0xee);
+    kernel().recovery_hints(hints.data(), status.data(), {batch.keys.data(), 64}, {batch.signatures.data(), 64},
+                            {batch.digests.data(), 32}, count);
+    batch.expect(status);
+    expect_hinted(batch, hints);
+    const bool is_long = count > 600;
+    for (int change = 1; change < (is_long ? 2 : 4); ++change) {
+      Bytes changed = hints;
+      for (size_t i = 0; i < count; i += is_long ? 97 : 1) changed[i] = static_cast<uint8_t>(changed[i] ^ change);
+      expect_hinted(batch, changed);
+    }
+    for (size_t i = 0; i < count; ++i) hints[i] = static_cast<uint8_t>(i % 3 != 0 ? hints[i] : i % 2 == 0 ? 0xff : i);
+    if (!is_long) expect_hinted(batch, hints);
+  }
+  void expect_hinted(const Batch& batch, const Bytes& hints) const {
+    const HintedScheme& hinted = kernel().hinted;
+    if (hinted.most == 0) return;
+    batch.expect(verify_hinted(hinted, batch, hints, random_coefficients(batch.items.size())));
+  }
+  static Bytes random_coefficients(size_t count) {
+    Dense dense(count);
+    Bytes coefficients(16 * count);
+    for (uint8_t& byte : coefficients) byte = static_cast<uint8_t>(dense.word());
+    return coefficients;
+  }
+  static Bytes verify_hinted(const HintedScheme& hinted, const Batch& batch, const Bytes& hints,
+                             const Bytes& coefficients) {
+    const std::unique_ptr<void, decltype(&std::free)> scratch(
+        std::aligned_alloc(64, (hinted.scratch_bytes() + 63) / 64 * 64), std::free);
+    Bytes status(batch.items.size(), 0xee);
+    for (size_t begin = 0; begin < status.size(); begin += hinted.most) {
+      hinted.verify(&status[begin], {&batch.keys[64 * begin], 64}, {&batch.signatures[64 * begin], 64},
+                    {&batch.digests[32 * begin], 32}, &hints[begin], &coefficients[16 * begin],
+                    std::min(hinted.most, status.size() - begin), scratch.get());
+    }
+    return status;
   }
 
   // Keys that are no points get no table: their items are left out.

@@ -150,6 +150,25 @@ TEST_F(Allocations, NoneInVerifying) {
   EXPECT_NE(0u, tables);  // tables came while allocations were counted, or before
 }
 
+// A thread's memory for blocks comes with its first block. With several threads, one may get its first late.
+TEST_F(Allocations, NoneInVerifyingWithHints) {
+  uint32_t threads = 0;
+  ASSERT_EQ(ACCEL_OK, accel_num_threads(&threads));
+  ASSERT_EQ(ACCEL_OK, accel_set_num_threads(1));
+  Bytes hints(kCount);
+  ASSERT_EQ(ACCEL_OK, accel_sm2_recovery_hints_many(nullptr, hints.data(), status_.data(), keys_.data(), 64,
+                                                    signatures_.data(), 64, digests_.data(), 32, kCount));
+  expect_none("verify_hinted_many", [&](uint64_t count) {
+    return accel_sm2_verify_hinted_many(nullptr, status_.data(), keys_.data(), 64, signatures_.data(), 64, &messages_,
+                                        hints.data(), id(), 16, count);
+  });
+  expect_none("verify_hinted_digest_many", [&](uint64_t count) {
+    return accel_sm2_verify_hinted_digest_many(nullptr, status_.data(), keys_.data(), 64, signatures_.data(), 64,
+                                               digests_.data(), 32, hints.data(), count);
+  });
+  EXPECT_EQ(ACCEL_OK, accel_set_num_threads(threads));
+}
+
 TEST_F(Allocations, NoneInVerifyingByARing) {
   for (const accel_sm2_keyring* ring : {ring_, full_ring_}) {
     expect_none("keyring_verify_many", [&](uint64_t count) {

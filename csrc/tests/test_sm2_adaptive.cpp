@@ -153,10 +153,7 @@ TEST_F(Adaptive, ManyKeys) {
   }
   EXPECT_GE(tables.store().tables().standard, AdaptiveTables::kMaxSlots - 8);
   std::vector<FakeItem> items;
-  for (uint32_t i = 0; i < 5000; ++i) {
-    items.push_back({i * 7 % 1200});
-    if (i % 3 == 0) items.back().expected = ACCEL_BAD_SIGNATURE;
-  }
+  for (uint32_t i = 0; i < 5000; ++i) items.push_back({i * 7 % 1200, i % 3 == 0 ? ACCEL_BAD_SIGNATURE : ACCEL_OK});
   verify_fakes(tables, items);
 }
 
@@ -244,8 +241,7 @@ TEST_P(AdaptiveVerdicts, DoNotDependOnTables) {
   for (const uint64_t limit : {uint64_t{0}, 2 * uint64_t{GetParam()->standard.bytes}, kNoLimit}) {
     AdaptiveTables tables(*GetParam(), limit, generous_clock);
     for (uint32_t round = 0; round < 8; ++round) {
-      for (const size_t count :
-           std::initializer_list<size_t>{1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 129, 255, 256}) {
+      for (const size_t count : {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 129, 255, 256}) {
         expect_verdicts(tables, items, round * 13 % (300 - count), count);
       }
     }

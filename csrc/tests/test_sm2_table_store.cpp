@@ -235,8 +235,7 @@ TEST_P(RingVerdicts, DoNotDependOnTables) {
     const uint64_t limit = std::max<uint64_t>(1, tables * GetParam()->standard.bytes);
     const KeyRing ring(*GetParam(), {items.signers.data(), 64}, 6, identity, limit, &bad_index);
     for (uint32_t round = 0; round < 12; ++round) {
-      for (const size_t count :
-           std::initializer_list<size_t>{1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 129, 255, 256}) {
+      for (const size_t count : {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 129, 255, 256}) {
         const size_t begin = round * 13 % (257 - count);
         Bytes status(count, 0xee);
         ring.verify_chunk(status.data(), &items.signer[begin], &items.signatures[64 * begin],

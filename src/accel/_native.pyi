@@ -98,6 +98,28 @@ def sm2_verify(
     id: bytes | None,
 ) -> None: ...
 def sm2_adaptive_tables() -> tuple[int, int, int, int]: ...
+def sm2_verify_hinted_digests(
+    out: npt.NDArray[np.uint8],
+    keys: npt.NDArray[np.uint8],
+    signatures: npt.NDArray[np.uint8],
+    digests: npt.NDArray[np.uint8],
+    hints: npt.NDArray[np.uint8],
+) -> None: ...
+def sm2_verify_hinted(
+    out: npt.NDArray[np.uint8],
+    keys: npt.NDArray[np.uint8],
+    signatures: npt.NDArray[np.uint8],
+    messages: Messages,
+    hints: npt.NDArray[np.uint8],
+    id: bytes | None,
+) -> None: ...
+def sm2_recovery_hints(
+    hints: npt.NDArray[np.uint8],
+    out: npt.NDArray[np.uint8],
+    keys: npt.NDArray[np.uint8],
+    signatures: npt.NDArray[np.uint8],
+    digests: npt.NDArray[np.uint8],
+) -> None: ...
 def sm2_digests(
     out: npt.NDArray[np.uint8], keys: npt.NDArray[np.uint8], messages: Messages, id: bytes | None
 ) -> None: ...

@@ -33,7 +33,10 @@ from accel.sm2._verify import (
     RingKeys,
     adaptive_tables,
     digest_many,
+    recovery_hints,
     verify_digest_many,
+    verify_hinted_digest_many,
+    verify_hinted_many,
     verify_many,
 )
 
@@ -54,10 +57,13 @@ __all__ = [
     "SignatureLengthError",
     "adaptive_tables",
     "digest_many",
+    "recovery_hints",
     "sign_digest_many",
     "sign_many",
     "signatures_from_der",
     "signatures_to_der",
     "verify_digest_many",
+    "verify_hinted_digest_many",
+    "verify_hinted_many",
     "verify_many",
 ]

@@ -126,6 +126,7 @@ class KeyRing:
 
 
 Keys: TypeAlias = Union[Rows, "Sequence[PublicKey]"]
+Hints: TypeAlias = Union["npt.NDArray[np.uint8]", bytes, bytearray, memoryview]
 
 
 def _native_limit(memory_limit: int | None) -> int:
@@ -278,6 +279,138 @@ def adaptive_tables() -> AdaptiveTables:
         ArgumentError: ``ACCEL_ADAPTIVE_TABLES`` is neither 0 nor 1.
     """
     return AdaptiveTables(*_native.sm2_adaptive_tables())
+
+
+def _hint_rows(hints: Hints, count: int) -> ByteArray:
+    """Return hints as an (N, 1) array of bytes one after the other."""
+    if isinstance(hints, bytes | bytearray | memoryview):
+        hints = np.frombuffer(hints, dtype=np.uint8)
+    if not isinstance(hints, np.ndarray):
+        raise TypeError(f"hints: expected a (N,) uint8 array or bytes, got {type(hints).__name__}")
+    if hints.dtype != np.uint8:
+        raise TypeError(f"hints: expected dtype uint8, got {hints.dtype}")
+    if hints.ndim != 1:
+        raise ArgumentError(f"hints: expected shape (N,), got {hints.shape}")
+    _common.check_count(len(hints), count, "hints", "keys")
+    return np.ascontiguousarray(hints).reshape(-1, 1)
+
+
+def _unknown_key_rows(keys: Keys, name: str) -> ByteArray:
+    """Return keys as an (N, 64) array; a ring's keys have tables, and need no hints."""
+    if isinstance(keys, RingKeys):
+        raise TypeError("keys: expected unknown signers' keys; a KeyRing's are verified faster by verify_many")
+    return _key_rows(keys, name)
+
+
+def verify_hinted_many(
+    keys: Keys,
+    signatures: Rows | Messages,
+    messages: Messages,
+    hints: Hints,
+    *,
+    id: OptionalId = LEFT_OUT,  # noqa: A002 - the standard's name
+    encoding: Encoding = "raw",
+    out: ByteArray | None = None,
+) -> ByteArray:
+    """Verify like `verify_many`, with a hint for each item: several times faster for thousands of unknown signers.
+
+    Blocks of up to 4,096 items are checked as a whole with random coefficients, on CPUs with AVX-512 IFMA; elsewhere,
+    and for small batches, hints make no difference. A hint that is wrong costs time and changes no verdict. An invalid
+    signature is accepted with a probability of at most 2^-128 for each check of a block.
+
+    Args:
+        keys: (N, 64) uint8 array of x ‖ y, or a sequence of N `PublicKey` or 64-byte strings.
+        signatures: As in `verify_many`.
+        messages: As in `verify_many`.
+        hints: (N,) uint8 array or N bytes, from `recovery_hints`: which point R = [s]G + [t]P is. Bit 0: its y is odd;
+            bit 1: its x is n or above. Any other value is a wrong hint.
+        id: The signers' ID (at most 8,191 bytes), or `NO_ZA`; left out: `DEFAULT_ID`.
+        encoding: ``raw`` or ``der``.
+        out: As in `verify_many`.
+
+    Returns:
+        An (N,) uint8 array of `OK`, `BAD_KEY`, `BAD_RANGE` or `BAD_SIGNATURE`: what `verify_many` returns.
+
+    Raises:
+        TypeError: An argument has another type or dtype; keys are a ring's.
+        ArgumentError: An argument has another shape, stride or value, or counts differ.
+        OSError: The system's random number generator failed.
+    """
+    rows, der_status = _signature_rows(signatures, encoding)
+    batch = as_messages(messages)
+    identity = _common.native_id(id)
+    key_rows = _unknown_key_rows(keys, "keys")
+    _common.check_count(len(rows), len(key_rows), "signatures", "keys")
+    _common.check_count(len(batch), len(key_rows), "messages", "keys")
+    hint_rows = _hint_rows(hints, len(key_rows))
+    status = as_output(out, (len(key_rows),), "out", key_rows, rows, batch, hint_rows)
+    _native.sm2_verify_hinted(status, key_rows, rows, batch, hint_rows, identity)
+    return _merge(status, der_status)
+
+
+def verify_hinted_digest_many(
+    keys: Keys,
+    signatures: Rows | Messages,
+    digests: Rows,
+    hints: Hints,
+    *,
+    encoding: Encoding = "raw",
+    out: ByteArray | None = None,
+) -> ByteArray:
+    """Verify like `verify_digest_many`, with hints: see `verify_hinted_many`.
+
+    Args:
+        keys: As in `verify_hinted_many`.
+        signatures: As in `verify_many`.
+        digests: (N, 32) uint8 array. Any value is valid.
+        hints: As in `verify_hinted_many`.
+        encoding: ``raw`` or ``der``.
+        out: As in `verify_many`.
+
+    Returns:
+        An (N,) uint8 array of `OK`, `BAD_KEY`, `BAD_RANGE` or `BAD_SIGNATURE`.
+
+    Raises:
+        TypeError: An argument has another type or dtype; keys are a ring's.
+        ArgumentError: An argument has another shape, stride or value, or counts differ.
+        OSError: The system's random number generator failed.
+    """
+    rows, der_status = _signature_rows(signatures, encoding)
+    digest_rows = as_rows(digests, 32, "digests")
+    key_rows = _unknown_key_rows(keys, "keys")
+    _common.check_count(len(rows), len(key_rows), "signatures", "keys")
+    _common.check_count(len(digest_rows), len(key_rows), "digests", "keys")
+    hint_rows = _hint_rows(hints, len(key_rows))
+    status = as_output(out, (len(key_rows),), "out", key_rows, rows, digest_rows, hint_rows)
+    _native.sm2_verify_hinted_digests(status, key_rows, rows, digest_rows, hint_rows)
+    return _merge(status, der_status)
+
+
+def recovery_hints(keys: Keys, signatures: Rows, digests: Rows) -> tuple[ByteArray, ByteArray]:
+    """Verify N signatures over N digests, and return the hints with which others verify them faster.
+
+    Args:
+        keys: As in `verify_hinted_many`.
+        signatures: (N, 64) uint8 array of r ‖ s.
+        digests: (N, 32) uint8 array (see `digest_many`).
+
+    Returns:
+        Two (N,) uint8 arrays: the hints, 0 for signatures that are not valid, and the statuses. A hint takes one byte,
+        and reveals nothing that the signature and the key do not.
+
+    Raises:
+        TypeError: An argument has another type or dtype; keys are a ring's.
+        ArgumentError: An argument has another shape, stride or value, or counts differ.
+    """
+    rows = as_rows(signatures, 64, "signatures")
+    digest_rows = as_rows(digests, 32, "digests")
+    key_rows = _unknown_key_rows(keys, "keys")
+    _common.check_count(len(rows), len(key_rows), "signatures", "keys")
+    _common.check_count(len(digest_rows), len(key_rows), "digests", "keys")
+    hints = np.empty(len(key_rows), dtype=np.uint8)
+    status = np.empty(len(key_rows), dtype=np.uint8)
+    _native.sm2_recovery_hints(hints, status, key_rows, rows, digest_rows)
+    return hints, status
 
 
 def digest_many(
