@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <random>
 #include <vector>
 
 #include "accel/accel.h"
@@ -281,6 +282,32 @@ const std::vector<Tested>& tested_kernels() {
 
 sm2::Strided rows(const std::vector<Item>& items, const uint8_t* first) { return {first, sizeof(items[0])}; }
 
+// The statuses of ordinary verification, with the right hints and with such as the input makes of them.
+void check_hints(const sm2::Kernel& kernel, const std::vector<Item>& items, const std::vector<uint8_t>& agreed,
+                 Input input) {
+  const size_t count = items.size();
+  const sm2::Strided keys = rows(items, items[0].key), signatures = rows(items, items[0].signature),
+                     digests = rows(items, items[0].digest);
+  std::vector<uint8_t> hints(count), status(count, 0xee);
+  kernel.recovery_hints(hints.data(), status.data(), keys, signatures, digests, count);
+  require(status == agreed, "recovery hints: another status", kernel.name);
+  if (kernel.hinted.most == 0) return;
+  static const std::unique_ptr<void, void (*)(void*)> scratch(
+      std::aligned_alloc(64, (kernel.hinted.scratch_bytes() + 63) / 64 * 64), std::free);
+  static const std::vector<uint8_t> coefficients = [] {
+    std::mt19937_64 generator(1);  // which the input cannot know
+    std::vector<uint8_t> bytes(16 * kMaxItems);
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(generator());
+    return bytes;
+  }();
+  for (int round = 0; round < 2; ++round) {
+    kernel.hinted.verify(status.data(), keys, signatures, digests, hints.data(), coefficients.data(), count,
+                         scratch.get());
+    require(status == agreed, "hints: another status", kernel.name);
+    for (uint8_t& hint : hints) hint = static_cast<uint8_t>(hint ^ (input.byte() % 8 == 0 ? input.byte() : 0));
+  }
+}
+
 void fuzz_verify(Input input) {
   std::vector<Item> items;
   for (size_t count = input.item_count(); items.size() < count;) {
@@ -301,6 +328,7 @@ void fuzz_verify(Input input) {
       require(status[i] == agreed[i], "verify: another status than the first kernel's", kernel.name);
       require(items[i].expected == ACCEL_NOT_CHECKED || status[i] == items[i].expected, "verify: wrong", kernel.name);
     }
+    check_hints(kernel, items, agreed, input);
     for (const auto& [scheme, tables] : tested.schemes) {
       if (known.empty()) continue;
       std::vector<const void*> pointers;

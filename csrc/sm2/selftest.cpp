@@ -55,6 +55,18 @@ struct Items {
   }
 };
 
+constexpr uint8_t kHint = 0;  // y([k]G) is even, x([k]G) below n
+
+struct Free {
+  void operator()(void* memory) const { std::free(memory); }
+};
+using Memory = std::unique_ptr<void, Free>;
+Memory allocate(size_t bytes) {
+  Memory memory(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  if (!memory) throw std::bad_alloc();
+  return memory;
+}
+
 bool verifies(const Kernel& kernel) {
   Items items;
   items.keys[14][63] ^= 1, items.expected[14] = ACCEL_BAD_KEY;
@@ -64,12 +76,30 @@ bool verifies(const Kernel& kernel) {
          !kernel.on_curve(items.keys[14]);
 }
 
+// Valid items alone, whose sum is zero, and all of them.
+bool verifies_hinted(const Kernel& kernel) {
+  const Items items;
+  uint8_t status[kCount] = {}, hints[kCount] = {};
+  kernel.recovery_hints(hints, status, {kPublic, 0}, {items.signatures[0], 64}, {items.digests[0], 32}, kCount);
+  for (size_t i = 0; i < kCount; ++i) {
+    if (status[i] != items.expected[i] || hints[i] != kHint) return false;
+  }
+  if (kernel.hinted.most == 0) return true;
+  const Memory scratch = allocate(kernel.hinted.scratch_bytes());
+  uint8_t coefficients[kCount][16];
+  for (size_t i = 0; i < kCount; ++i) std::memset(coefficients[i], static_cast<int>(37 * i + 1), 16);
+  kernel.hinted.verify(status, {kPublic, 0}, {kSignature, 0}, {kDigest, 0}, hints, coefficients[0], kCount,
+                       scratch.get());
+  for (const uint8_t verdict : status) {
+    if (verdict != ACCEL_OK) return false;
+  }
+  kernel.hinted.verify(status, {kPublic, 0}, {items.signatures[0], 64}, {items.digests[0], 32}, hints, coefficients[0],
+                       kCount, scratch.get());
+  return std::memcmp(status, items.expected, kCount) == 0;
+}
+
 bool verifies_known(const Kernel& kernel) {
-  struct Free {
-    void operator()(void* memory) const { std::free(memory); }
-  };
-  const std::unique_ptr<void, Free> table(std::aligned_alloc(64, (kernel.standard.bytes + 63) / 64 * 64));
-  if (!table) throw std::bad_alloc();
+  const Memory table = allocate(kernel.standard.bytes);
   if (!kernel.standard.build(table.get(), kPublic)) return false;
   Items items;
   const void* tables[kCount];
@@ -104,7 +134,7 @@ bool signs(const Kernel& kernel) {
 }  // namespace
 
 bool passes_selftest(const Kernel& kernel) {
-  return verifies(kernel) && verifies_known(kernel) && decompresses(kernel) && signs(kernel);
+  return verifies(kernel) && verifies_hinted(kernel) && verifies_known(kernel) && decompresses(kernel) && signs(kernel);
 }
 
 }  // namespace accel::sm2

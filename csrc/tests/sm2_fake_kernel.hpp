@@ -88,6 +88,8 @@ inline const Kernel kernel = {
     .name = "fake",
     .supported = nullptr,
     .verify = verify,
+    .hinted = {},
+    .recovery_hints = nullptr,
     .standard = {.width = 8,
                  .bytes = kStandardBytes,
                  .build = build<kStandardBytes>,
