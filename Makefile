@@ -86,9 +86,13 @@ tsan: $(VENV)/.test ## C++ tests under the thread sanitizer
 	build/tsan/csrc/tests/accel_tests --gtest_brief=1
 
 .PHONY: ctime
-ctime: $(VENV)/.ci ## constant time: secrets poisoned, under valgrind memcheck
+ctime: $(VENV)/.ci ## constant time: secrets poisoned under valgrind memcheck; the vectors' instructions followed
 	$(call build,ctime)
 	tools/check_ctime.sh build/ctime/csrc/tests
+	[ "$$(uname -m)" = x86_64 ] || exit 0
+	[ -e build/trace/build.ninja ] || cmake --preset trace --log-level=WARNING
+	cmake --build build/trace -j $(JOBS) --target trace_sm2
+	python tools/check_trace.py build/trace/csrc/tests/trace_sm2
 
 .PHONY: isa
 isa: $(VENV)/.ci ## on emulated CPUs without AVX2, ADX ...: the right kernels, and no instruction that is not there

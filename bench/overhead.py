@@ -42,7 +42,7 @@ class Row:
 def make_rows(count: int) -> list[Row]:
     """Return the comparisons over batches of `count` items."""
     random = np.random.default_rng(1)
-    signers = [sm2.PrivateKey.generate() for _ in range(SIGNERS)]
+    signers = sm2.generate_many(SIGNERS)
     keys = np.stack([np.frombuffer(signer.public_key.raw, np.uint8) for signer in signers])
     who = np.arange(count, dtype=np.uint32) % SIGNERS
     array = random.integers(0, 256, (count, 256), np.uint8)

@@ -13,6 +13,7 @@ import pytest
 
 import accel
 from accel import sm2
+from accel.reference import sm2 as reference
 from accel.sm2 import PrivateKey, PublicKey
 
 N = 0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123
@@ -188,6 +189,29 @@ def test_generated_keys_differ() -> None:
     keys = {PrivateKey.generate().to_bytes() for _ in range(50)}
     assert len(keys) == 50
     assert all(1 <= int.from_bytes(key, "big") <= N - 2 for key in keys)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 200])
+def test_many_generated_keys(count: int) -> None:
+    keys = sm2.generate_many(count)
+    assert len({key.to_bytes() for key in keys}) == count
+    assert all(isinstance(key, PrivateKey) for key in keys)
+    for key in keys[:3]:
+        assert key.public_key == PrivateKey.from_bytes(key.to_bytes()).public_key
+        key.public_key.verify(key.sign(b"m"), b"m")
+    for key in keys[-2:]:  # in plain integers
+        point = reference.public_key(reference.RECOMMENDED, int.from_bytes(key.to_bytes(), "big"))
+        assert key.public_key.to_bytes() == reference.encode_point(point)
+
+
+def test_wrong_numbers_of_generated_keys() -> None:
+    assert len(sm2.generate_many(np.int64(3))) == 3
+    with pytest.raises(accel.ArgumentError, match="count: expected 0 or more, got -1"):
+        sm2.generate_many(-1)
+    with pytest.raises(TypeError):
+        sm2.generate_many(2.5)
+    with pytest.raises(MemoryError):
+        sm2.generate_many(2**60)
 
 
 def test_signatures_differ_and_verify() -> None:

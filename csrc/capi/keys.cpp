@@ -1,10 +1,15 @@
 // accel.h: SM2 keys and their encodings.
 #include "capi/keys.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
+#include "capi/arrays.hpp"
 #include "capi/guard.hpp"
+#include "devices/cpu_sm2.hpp"
+#include "devices/device.hpp"
 #include "sm2/der.hpp"
 #include "sm2/pem.hpp"
 #include "sm2/secret.hpp"
@@ -14,6 +19,7 @@ using accel::Error;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
+using accel::capi::require_count;
 using accel::sm2::PrivateKey;
 
 namespace {
@@ -58,6 +64,21 @@ std::string_view text(const char* pem, uint64_t length) { return {pem, length}; 
 
 accel_status accel_sm2_private_key_generate(accel_sm2_private_key** key_out) {
   return make_private_key(key_out, [] { return PrivateKey::generate(); });
+}
+
+accel_status accel_sm2_private_key_generate_many(accel_device* device, accel_sm2_private_key** keys_out,
+                                                 uint64_t count) {
+  return guard([&] {
+    accel::require_cpu(device);
+    require_count(count);
+    require_array(keys_out, count, "keys_out");
+    std::fill_n(keys_out, count, nullptr);
+    std::vector<std::unique_ptr<PrivateKey>> keys(count);
+    accel::cpu::sm2_generate(keys.data(), count);
+    std::vector<std::unique_ptr<accel_sm2_private_key>> handles(count);
+    for (uint64_t i = 0; i < count; ++i) handles[i].reset(new accel_sm2_private_key{std::move(keys[i])});
+    for (uint64_t i = 0; i < count; ++i) keys_out[i] = handles[i].release();
+  });
 }
 
 accel_status accel_sm2_private_key_from_bytes(accel_sm2_private_key** key_out, const uint8_t secret[32]) {

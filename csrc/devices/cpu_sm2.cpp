@@ -211,6 +211,12 @@ void sm2_sign(uint8_t* signatures, const Signers& signers, const Messages& messa
   });
 }
 
+void sm2_generate(std::unique_ptr<sm2::PrivateKey>* keys, size_t count) {
+  if (count == 0) return;
+  parallel_for(count, chunk_size(count, sm2::kGenerateChunk),
+               [&](size_t begin, size_t end) { sm2::PrivateKey::generate_chunk(keys + begin, end - begin); });
+}
+
 void sm2_signatures_from_der(uint8_t* signatures, uint8_t* status, const Messages& ders) {
   if (ders.count() == 0) return;
   std::memset(status, ACCEL_NOT_CHECKED, ders.count());

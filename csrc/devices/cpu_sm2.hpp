@@ -55,6 +55,9 @@ struct Signers {
 void sm2_sign_digests(uint8_t* signatures, const Signers& signers, Strided digests, size_t count);
 void sm2_sign(uint8_t* signatures, const Signers& signers, const Messages& messages, const sm2::Identity& identity);
 
+// keys[i] for i < count; on an exception some of them may be made.
+void sm2_generate(std::unique_ptr<sm2::PrivateKey>* keys, size_t count);
+
 void sm2_signatures_from_der(uint8_t* signatures, uint8_t* status, const Messages& ders);
 void sm2_signatures_to_der(uint8_t* ders, uint8_t* lengths, Strided signatures, size_t count);
 

@@ -232,6 +232,13 @@ class PrivateKey {
     check(make(&key->key_));
     return key;
   }
+  // Owns `key` from now on.
+  static std::unique_ptr<PrivateKey> adopt(accel_sm2_private_key* key) {
+    return make([&](accel_sm2_private_key** out) {
+      *out = key;
+      return ACCEL_OK;
+    });
+  }
   ~PrivateKey() { accel_sm2_private_key_free(key_); }
   PrivateKey(const PrivateKey&) = delete;
   PrivateKey& operator=(const PrivateKey&) = delete;
@@ -245,6 +252,16 @@ class PrivateKey {
 
 std::unique_ptr<PrivateKey> private_key_generate() {
   return PrivateKey::make([](accel_sm2_private_key** key) { return accel_sm2_private_key_generate(key); });
+}
+
+std::vector<std::unique_ptr<PrivateKey>> private_keys_generate(uint64_t count) {
+  if (count > PY_SSIZE_T_MAX / sizeof(void*)) throw std::bad_alloc();
+  std::vector<accel_sm2_private_key*> made(count);
+  run([&] { return accel_sm2_private_key_generate_many(nullptr, made.data(), count); });
+  std::vector<std::unique_ptr<PrivateKey>> keys;
+  keys.reserve(count);
+  for (accel_sm2_private_key* key : made) keys.push_back(PrivateKey::adopt(key));
+  return keys;
 }
 
 std::unique_ptr<PrivateKey> private_key_from_bytes(const py::object& secret) {
@@ -409,6 +426,7 @@ void signatures_to_der(py::array out, py::array lengths_out, const py::array& si
 void bind_keys(py::module_& module) {
   py::class_<PrivateKey>(module, "Sm2PrivateKey", "A private key in memory that is wiped.")
       .def_static("generate", &private_key_generate)
+      .def_static("generate_many", &private_keys_generate, py::arg("count"))
       .def_static("from_bytes", &private_key_from_bytes, py::arg("secret"))
       .def_static("from_der", &private_key_from_der, py::arg("der"))
       .def_static("from_pem", &private_key_from_pem, py::arg("pem"))

@@ -1,5 +1,6 @@
 #include "sm2/signing.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/ctime.hpp"
@@ -19,28 +20,41 @@ constexpr size_t kDomainSize = sizeof kDomain - 1;
 constexpr size_t kInnerSize = 32 + 32 + kDomainSize + 1;
 constexpr size_t kOuterSize = 32 + 1;
 
+// Where a chunk has one key, hashing starts behind HMAC's first block; else that block is hashed with each message, all
+// keys side by side: a lane of its own for each message, and few blocks more.
+struct Keyed {
+  sm3::Midstate initial;
+  sm3::Prefix prefix;
+};
+
 struct Scratch {
   uint8_t random[kSignChunk][32];
   uint8_t inner[kSignChunk][kInnerSize];
   uint8_t outer[kSignChunk][2][kOuterSize];
   uint8_t nonces[kSignChunk][kNonceSize];
+  uint8_t pads[2 * kSignChunk][sm3::kBlockSize];
+  Keyed keyed;
 };
 
-// Nonces of items [begin, end), which have one key.
-void derive_run(Scratch& scratch, const PrivateKey& key, size_t begin, size_t end) {
-  const size_t count = end - begin;
-  uint8_t* digests = scratch.nonces[begin];  // the inner ones, for as long as it takes
-  sm3::hash_range(digests, key.nonce_inner(), {}, Messages(scratch.inner[begin], kInnerSize, kInnerSize, count), 0,
-                  count);
-  for (size_t i = 0; i < count; ++i) {
-    for (uint8_t half = 0; half < 2; ++half) {
-      uint8_t* message = scratch.outer[begin + i][half];
-      std::memcpy(message, digests + 32 * i, 32);
-      message[32] = half;
-    }
+// HMAC's first block, for `copies` messages of each item.
+void fill_pads(Scratch& scratch, const PrivateKey* const* keys, uint8_t pad, size_t copies, size_t count) {
+  for (size_t i = 0; i < copies * count; ++i) {
+    const uint8_t* secret = keys[i / copies]->secret();
+    for (size_t j = 0; j < 32; ++j) scratch.pads[i][j] = static_cast<uint8_t>(secret[j] ^ pad);
+    std::memset(scratch.pads[i] + 32, pad, sm3::kBlockSize - 32);
   }
-  sm3::hash_range(scratch.nonces[begin], key.nonce_outer(), {},
-                  Messages(scratch.outer[begin][0], kOuterSize, kOuterSize, 2 * count), 0, 2 * count);
+}
+
+void start_hmac(Keyed& keyed, Scratch& scratch, const PrivateKey* const* keys, uint8_t pad, size_t copies,
+                size_t count) {
+  if (std::all_of(keys, keys + count, [&](const PrivateKey* key) { return key == keys[0]; })) {
+    keyed.initial = pad == kInnerPad ? keys[0]->nonce_inner() : keys[0]->nonce_outer();
+    keyed.prefix = {};
+    return;
+  }
+  fill_pads(scratch, keys, pad, copies, count);
+  keyed.initial = sm3::kInitial;
+  keyed.prefix = {scratch.pads[0], sm3::kBlockSize, sm3::kBlockSize};
 }
 
 void derive_nonces(Scratch& scratch, Random random, const PrivateKey* const* keys, const uint8_t* digests,
@@ -53,12 +67,21 @@ void derive_nonces(Scratch& scratch, Random random, const PrivateKey* const* key
     std::memcpy(message + 64, kDomain, kDomainSize);
     message[64 + kDomainSize] = attempt;
   }
-  for (size_t begin = 0; begin < count;) {
-    size_t end = begin + 1;
-    while (end < count && keys[end] == keys[begin]) ++end;
-    derive_run(scratch, *keys[begin], begin, end);
-    begin = end;
+  Keyed& keyed = scratch.keyed;
+  uint8_t* inner = scratch.nonces[0];  // the inner digests, for as long as it takes
+  start_hmac(keyed, scratch, keys, kInnerPad, 1, count);
+  sm3::hash_range(inner, keyed.initial, keyed.prefix, Messages(scratch.inner[0], kInnerSize, kInnerSize, count), 0,
+                  count);
+  for (size_t i = 0; i < count; ++i) {
+    for (uint8_t half = 0; half < 2; ++half) {
+      uint8_t* message = scratch.outer[i][half];
+      std::memcpy(message, inner + 32 * i, 32);
+      message[32] = half;
+    }
   }
+  start_hmac(keyed, scratch, keys, kOuterPad, 2, count);
+  sm3::hash_range(scratch.nonces[0], keyed.initial, keyed.prefix,
+                  Messages(scratch.outer[0][0], kOuterSize, kOuterSize, 2 * count), 0, 2 * count);
 }
 
 }  // namespace

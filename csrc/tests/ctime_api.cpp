@@ -69,6 +69,13 @@ void generate() {
   require(accel_sm2_private_key_generate(&key) == ACCEL_OK, "generate");
   use(key);
   accel_sm2_private_key_free(key);
+  accel_sm2_private_key* keys[3] = {};
+  require(accel_sm2_private_key_generate_many(nullptr, keys, 3) == ACCEL_OK, "generate many");
+  use(keys[2]);
+  uint8_t digests[4 * 32] = {}, signatures[4 * 64];
+  const uint32_t indices[4] = {0, 1, 2, 1};  // several keys in one chunk
+  require(accel_sm2_sign_digest_many(nullptr, signatures, keys, 3, indices, digests, 32, 4) == ACCEL_OK, "sign");
+  for (accel_sm2_private_key* one : keys) accel_sm2_private_key_free(one);
 }
 
 // The encodings of the key, written while nothing is poisoned, and read back with the secret in them poisoned.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,32 @@ struct Batch {
   Bytes data, signatures, keys, status;
   accel_messages messages;
 };
+
+// Every size of a batch gives as many keys, all different, each of which signs what its public key verifies.
+TEST(CapiSm2, GenerateMany) {
+  for (const uint64_t count : {0, 1, 2, 9, 129, 300}) {
+    std::vector<accel_sm2_private_key*> keys(count);
+    ASSERT_EQ(ACCEL_OK, accel_sm2_private_key_generate_many(nullptr, keys.data(), count)) << accel_last_error();
+    std::set<Bytes> different;
+    Bytes publics(64 * count), digests(32 * count), signatures(64 * count), status(count, 99);
+    std::vector<uint32_t> indices;
+    for (uint64_t i = 0; i < count; ++i) {
+      ASSERT_NE(nullptr, keys[i]);
+      ASSERT_EQ(ACCEL_OK, accel_sm2_private_key_public(keys[i], &publics[64 * i]));
+      different.insert(Bytes(publics.begin() + 64 * i, publics.begin() + 64 * (i + 1)));
+      digests[32 * i] = static_cast<uint8_t>(i);
+      indices.push_back(static_cast<uint32_t>(i));
+    }
+    EXPECT_EQ(count, different.size());
+    EXPECT_EQ(ACCEL_OK, accel_sm2_sign_digest_many(nullptr, signatures.data(), keys.data(), count, indices.data(),
+                                                   digests.data(), 32, count))
+        << accel_last_error();
+    EXPECT_EQ(ACCEL_OK, accel_sm2_verify_digest_many(nullptr, status.data(), publics.data(), 64, signatures.data(), 64,
+                                                     digests.data(), 32, count));
+    EXPECT_EQ(Bytes(count, ACCEL_OK), status);
+    for (accel_sm2_private_key* key : keys) accel_sm2_private_key_free(key);
+  }
+}
 
 TEST(CapiSm2, VerdictsInTheirPlaces) {
   for (size_t count : {1, 2, 15, 16, 17, 31, 257, 600}) {
@@ -206,6 +233,8 @@ TEST(CapiSm2, NullPointersOfKeys) {
   uint8_t raw[64] = {};
   uint64_t length = 0;
   expect_bad(accel_sm2_private_key_generate(nullptr), "key_out");
+  expect_bad(accel_sm2_private_key_generate_many(nullptr, nullptr, 1), "keys_out");
+  expect_bad(accel_sm2_private_key_generate_many(nullptr, nullptr, (UINT64_C(1) << 40) + 1), "count");
   expect_bad(accel_sm2_private_key_from_bytes(&handle, nullptr), "secret");
   expect_bad(accel_sm2_private_key_from_der(&handle, nullptr, 3), "der");
   expect_bad(accel_sm2_private_key_from_pem(&handle, nullptr, 3), "pem");

@@ -89,6 +89,25 @@ TEST_P(Signing, NonceIsTheDocumentedOne) {
   EXPECT_EQ(expected, sign_with(kernel, key, kDigest));
 }
 
+// A chunk of several keys hashes for all of them side by side: each item gets the nonce it gets alone.
+TEST_P(Signing, MixedKeysGetTheSameNonces) {
+  const Kernel& kernel = *GetParam();
+  const PrivateKey a(kSecret.data(), "secret"), b(Buffer(32, 1).data(), "secret"), c(Buffer(32, 2).data(), "secret");
+  for (const size_t count : {size_t{2}, size_t{33}, kSignChunk}) {
+    Buffer digests(32 * count), expected, found(64 * count);
+    std::vector<const PrivateKey*> keys;
+    for (size_t i = 0; i < count; ++i) {
+      digests[32 * i + 5] = static_cast<uint8_t>(i);
+      keys.push_back(i % 3 == 1 ? &a : i % 3 == 0 ? &b : &c);
+      const Buffer alone =
+          sign_with(kernel, *keys[i], Buffer(digests.begin() + 32 * i, digests.begin() + 32 * (i + 1)));
+      expected.insert(expected.end(), alone.begin(), alone.end());
+    }
+    sign_chunk(kernel, stuck, found.data(), keys.data(), digests.data(), count);
+    EXPECT_EQ(expected, found) << count;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kernels, Signing, ::testing::ValuesIn(testing::supported_kernels()), testing::kernel_name);
 
 // A kernel that asks for another nonce for the odd items of its first two calls, and remembers the nonces it saw.

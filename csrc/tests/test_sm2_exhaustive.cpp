@@ -12,6 +12,8 @@
 
 #include "base/cpu.hpp"
 #include "sm2/field_portable.hpp"
+#include "sm2/ifma/sign52.hpp"
+#include "sm2/ifma/vec_emulated.hpp"
 #include "sm2/sign.hpp"
 #include "sm2/verify.hpp"
 #include "sm2_oracle.hpp"
@@ -273,8 +275,43 @@ TYPED_TEST_P(Sm2Exhaustive, MultiplesOfTheGenerator) {
   }
 }
 
+// The same through the formulas of the vectors.
+TYPED_TEST_P(Sm2Exhaustive, MultiplesOfTheGeneratorInLanes) {
+  using F = typename TypeParam::Field;
+  using Group = SmallGroup<TypeParam::kIndex>;
+  using V = VecEmulated;
+  using Field = Field52<V>;
+  using Base = BaseMultiples52<V, F, Group, kSignWidth52>;
+  const auto scratch = std::make_unique<typename Base::Scratch>();
+  Dense dense(2);
+  std::vector<U256> scalars;
+  std::vector<uint64_t> values;
+  for (uint64_t k = 1; k < this->kOrderValue; ++k) {
+    scalars.push_back({{k, 0, 0, 0}});
+    scalars.push_back(large_representative(k, this->kOrderValue, dense.word()));
+    values.insert(values.end(), {k, k});
+  }
+  for (size_t begin = 0; begin < scalars.size(); begin += Base::kChunk) {
+    const size_t items = std::min(scalars.size() - begin, Base::kChunk);
+    const size_t groups = (items + V::kLanes - 1) / V::kLanes;
+    typename Field::Fe lanes[Base::kGroups];
+    for (size_t i = 0; i < groups * V::kLanes; ++i) {
+      const Limbs52 limbs = to_limbs52(scalars[begin + std::min(i, items - 1)]);
+      for (int limb = 0; limb < kLimbs; ++limb) lanes[i / V::kLanes].l[limb].v[i % V::kLanes] = limbs.l[limb];
+    }
+    Base::compute(*scratch, lanes, groups);
+    for (size_t i = 0; i < items; ++i) {
+      const Affine& expected = this->multiples().elements[values[begin + i]];
+      const auto& sum = scratch->nodes[i / V::kLanes];
+      const U256 x = Field::lane(Field::to_integer(sum.x), i % V::kLanes);
+      const U256 y = Field::lane(Field::to_integer(sum.y), i % V::kLanes);
+      ASSERT_TRUE(equal({F::from_integer(x), F::from_integer(y)}, expected)) << values[begin + i];
+    }
+  }
+}
+
 REGISTER_TYPED_TEST_SUITE_P(Sm2Exhaustive, Tables, Additions, ClaimsOfKnownKeys, ClaimsOfUnknownKeys,
-                            MultiplesOfTheGenerator);
+                            MultiplesOfTheGenerator, MultiplesOfTheGeneratorInLanes);
 
 template <class F>
 using Cases = ::testing::Types<Case<F, 0>, Case<F, 1>, Case<F, 2>, Case<F, 3>>;

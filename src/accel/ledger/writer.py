@@ -57,7 +57,7 @@ class Signers:
     @classmethod
     def random(cls, count: int) -> Signers:
         """Fresh keys from the system's generator."""
-        return cls([sm2.PrivateKey.generate() for _ in range(_signer_count(count))])
+        return cls(sm2.generate_many(_signer_count(count)))
 
     @classmethod
     def from_seed(cls, count: int, seed: int) -> Signers:

@@ -25,7 +25,7 @@ from accel.sm2._common import (
     signatures_from_der,
     signatures_to_der,
 )
-from accel.sm2._keys import PrivateKey, PublicKey
+from accel.sm2._keys import PrivateKey, PublicKey, generate_many
 from accel.sm2._sign import sign_digest_many, sign_many
 from accel.sm2._verify import (
     AdaptiveTables,
@@ -57,6 +57,7 @@ __all__ = [
     "SignatureLengthError",
     "adaptive_tables",
     "digest_many",
+    "generate_many",
     "recovery_hints",
     "sign_digest_many",
     "sign_many",

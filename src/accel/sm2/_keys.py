@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -355,3 +356,22 @@ class PrivateKey:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("PrivateKey: not pickled or copied, so that secrets do not spread unseen; use to_bytes")
+
+
+def generate_many(count: int) -> list[PrivateKey]:
+    """Draw `count` keys from the system's random number generator, on all threads of the pool and without the GIL.
+
+    Several times faster than `PrivateKey.generate` for each.
+
+    Raises:
+        TypeError: `count` is no integer.
+        ArgumentError: `count` is negative.
+        OSError: The generator failed.
+        MemoryError: So many keys do not fit into memory.
+    """
+    wanted = operator.index(count)
+    if wanted < 0:
+        raise ArgumentError(f"count: expected 0 or more, got {wanted}")
+    if wanted >= 2**40:
+        raise MemoryError(f"count: {wanted} keys do not fit into memory")
+    return [PrivateKey._make(native) for native in _native.Sm2PrivateKey.generate_many(wanted)]
