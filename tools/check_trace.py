@@ -32,7 +32,29 @@ SEEDS = (0, 1)
 RUNS = (("sign", 11), ("sign", 1), ("public_keys", 3), ("derive_sign_keys", 2))
 CONTROLS = ("leak_branch", "leak_address")
 
-NAMES = "r15 r14 r13 r12 rbp rbx r11 r10 r9 r8 rax rcx rdx rsi rdi orig_rax rip cs eflags rsp ss".split()
+NAMES = [
+    "r15",
+    "r14",
+    "r13",
+    "r12",
+    "rbp",
+    "rbx",
+    "r11",
+    "r10",
+    "r9",
+    "r8",
+    "rax",
+    "rcx",
+    "rdx",
+    "rsi",
+    "rdi",
+    "orig_rax",
+    "rip",
+    "cs",
+    "eflags",
+    "rsp",
+    "ss",
+]
 FORBIDDEN = re.compile(r"v?p?(gather|scatter)|i?div")
 INSTRUCTION = re.compile(r"\s*([0-9a-f]+):\t(.+)")
 FUNCTION = re.compile(r"([0-9a-f]+) <(.+)>:$")
@@ -50,7 +72,7 @@ class Registers(ctypes.Structure):
     _fields_ = [(name, ctypes.c_ulonglong) for name in [*NAMES, "fs_base", "gs_base", "ds", "es", "fs", "gs"]]
 
 
-class Forbidden(Exception):
+class TracingError(Exception):
     """The system does not let us trace."""
 
 
@@ -124,7 +146,7 @@ def _ptrace(request: int, pid: int, address: int = 0, data: object = None) -> in
     ctypes.set_errno(0)
     result = int(libc.ptrace(request, pid, address, data))
     if result == -1 and ctypes.get_errno() != 0:
-        raise Forbidden(os.strerror(ctypes.get_errno()))
+        raise TracingError(os.strerror(ctypes.get_errno()))
     return result
 
 
@@ -138,7 +160,7 @@ def _start(command: list[str]) -> int:
         os.execve(command[0], command, {})
     _, status = os.waitpid(pid, 0)
     if os.WIFEXITED(status):
-        raise Forbidden("ptrace is not permitted")
+        raise TracingError("ptrace is not permitted")
     return pid
 
 
@@ -253,7 +275,7 @@ def main() -> int:
             failed += problem is not None
             outcome = problem or f"the same {steps:,} steps and addresses for {len(SEEDS)} sets of secrets"
             print(f"{what}, {count} items: {outcome}", flush=True)
-    except Forbidden as error:
+    except TracingError as error:
         print(f"check_trace: SKIPPED: this system does not allow ptrace: {error}")
         return 0
     print(f"check_trace: {failed} failed")
