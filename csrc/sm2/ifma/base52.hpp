@@ -132,21 +132,20 @@ struct RowSelection {
     }
   }
 
-  ACCEL_INLINE void limb(V (&out)[kCount], const uint64_t (&entries)[kEntries]) const {
-    V candidates[kPairs][kCount];
-    for (size_t pair = 0; pair < kPairs; ++pair) {
-      const V low = V::load(entries + 16 * pair), high = V::load(entries + 16 * pair + 8);
-      for (size_t k = 0; k < kCount; ++k) candidates[pair][k] = V::permute2(indices[k], low, high);
+  ACCEL_INLINE void limb(V (&out)[kCount], const uint64_t (&entries)[kEntries]) const { node<kPairs>(out, entries); }
+  // Of the first 16 kLeft entries: the halves first, one after the other, so that few registers are in use.
+  template <size_t kLeft>
+  ACCEL_INLINE void node(V (&out)[kCount], const uint64_t* entries) const {
+    if constexpr (kLeft == 1) {
+      const V low = V::load(entries), high = V::load(entries + 8);
+      for (size_t k = 0; k < kCount; ++k) out[k] = V::permute2(indices[k], low, high);
+    } else {
+      V upper[kCount];
+      node<kLeft / 2>(out, entries);
+      node<kLeft / 2>(upper, entries + 8 * kLeft);
+      constexpr int kBit = __builtin_ctzll(kLeft) - 1;
+      for (size_t k = 0; k < kCount; ++k) out[k] = V::select(bits[kBit][k], upper[k], out[k]);
     }
-    int bit = 0;
-    for (size_t left = kPairs / 2; left > 0; left /= 2, ++bit) {
-      for (size_t i = 0; i < left; ++i) {
-        for (size_t k = 0; k < kCount; ++k) {
-          candidates[i][k] = V::select(bits[bit][k], candidates[2 * i + 1][k], candidates[2 * i][k]);
-        }
-      }
-    }
-    for (size_t k = 0; k < kCount; ++k) out[k] = candidates[0][k];
   }
 };
 
@@ -163,6 +162,8 @@ struct BaseMultiples52 {
   // Groups at a time: their nodes, 20 KB each, and the table are to stay in the second-level cache.
   static constexpr size_t kGroups = 16;
   static constexpr size_t kChunk = kGroups * kLanes;
+  // Groups that choose their entries side by side.
+  static constexpr size_t kAbreast = 4;
 
   struct Scratch {
     PointVec<V> nodes[kSlots * kGroups];
@@ -230,8 +231,10 @@ struct BaseMultiples52 {
       PointVec<V>* points = scratch.nodes + window * groups;
       const bool last = window + 1 == kSlots;
       size_t group = 0;
-      for (; group + 1 < groups; group += 2) select_points<2>(scratch, points, rows[window], group, last);
-      if (group < groups) select_points<1>(scratch, points, rows[window], group, last);
+      for (; group + kAbreast <= groups; group += kAbreast) {
+        select_points<kAbreast>(scratch, points, rows[window], group, last);
+      }
+      for (; group < groups; ++group) select_points<1>(scratch, points, rows[window], group, last);
     }
     add_up52<V, SecretInverse52>(scratch.nodes, kSlots, 1, groups, scratch.exceptional, scratch.products);
     declassify(scratch.exceptional, sizeof(scratch.exceptional));  // scalars that random bytes do not give, see above

@@ -144,8 +144,8 @@ class Signer52 {
     }
   }
 
-  // So few are faster one by one, see BaseMultiples.
-  static constexpr size_t kFew = 2;
+  // A single one is faster by complete formulas: see BaseMultiples.
+  static constexpr size_t kFew = 1;
 
   static void load_secrets(FeVec* scalars, Strided secrets, size_t items) {
     Words words;
