@@ -12,8 +12,6 @@ namespace accel::sm2 {
 
 namespace {
 
-constexpr int kWideKeyWidth = 10;  // 26 windows, 832 KB a key
-
 using Unknown = UnknownKeys52<VecAvx512, AdxField, Sm2Group, kGeneratorWidth>;
 using Known = KnownKeys52<VecAvx512, AdxField, Sm2Group, kGeneratorWidth, kKeyWidth>;
 using KnownWide = KnownKeys52<VecAvx512, AdxField, Sm2Group, kGeneratorWidth, kWideKeyWidth>;

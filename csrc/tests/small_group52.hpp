@@ -1,5 +1,5 @@
-// SmallGroupVerifier over the templates that ship, for a vector type V and a scalar field F. Included by one translation
-// unit for each V; no standard library in here, because one of them is compiled with AVX-512.
+// SmallGroupVerifier over the templates that ship, for a vector type V and a scalar field F. Included by one
+// translation unit for each V; no standard library in here, because one of them is compiled with AVX-512.
 #pragma once
 
 #include "sm2/ifma/known.hpp"
@@ -118,10 +118,10 @@ constexpr SmallGroupVerifier unknown_verifier(const char* name, bool (*supported
 
 template <class V, class F>
 constexpr SmallGroupVerifiers verifiers_of(const char* name, bool (*supported)(const CpuFeatures&)) {
-  return {{{known_verifier<V, F, 0, kKeyWidth>(name, supported), known_verifier<V, F, 0, kWideKeyWidth>(name, supported),
-            unknown_verifier<V, F, 0>(name, supported)},
-           {known_verifier<V, F, 1, kKeyWidth>(name, supported), known_verifier<V, F, 1, kWideKeyWidth>(name, supported),
-            unknown_verifier<V, F, 1>(name, supported)}}};
+  return {{{known_verifier<V, F, 0, kKeyWidth>(name, supported),
+            known_verifier<V, F, 0, kWideKeyWidth>(name, supported), unknown_verifier<V, F, 0>(name, supported)},
+           {known_verifier<V, F, 1, kKeyWidth>(name, supported),
+            known_verifier<V, F, 1, kWideKeyWidth>(name, supported), unknown_verifier<V, F, 1>(name, supported)}}};
 }
 
 }  // namespace

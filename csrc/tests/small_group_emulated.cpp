@@ -9,6 +9,7 @@ namespace {
 bool is_supported(const CpuFeatures&) { return true; }
 }  // namespace
 
-extern const SmallGroupVerifiers kEmulatedVerifiers = verifiers_of<VecEmulated, PortableField>("emulated", is_supported);
+extern const SmallGroupVerifiers kEmulatedVerifiers =
+    verifiers_of<VecEmulated, PortableField>("emulated", is_supported);
 
 }  // namespace accel::sm2::testing

@@ -1,6 +1,5 @@
 // Sums of multiples (ifma/msm52.hpp) over emulated vectors, on any CPU, against the oracle. Points and scalars are what
 // an adversary would send: equal and opposite points, infinity as a result, digits of all sizes, every width of window.
-#define ACCEL_EMULATED  // see field_u256.hpp
 
 #include <gtest/gtest.h>
 

@@ -155,8 +155,8 @@ TEST_P(Sm2SmallGroups, EveryPairOfScalars) {
     const std::unique_ptr<bool[]> holds(new bool[all.claims.size()]);
     verifier().check(holds.get(), table.get(), plain(multiple(key)), all.claims.data(), all.claims.size());
     for (size_t i = 0; i < all.claims.size(); ++i) {
-      ASSERT_EQ(holds[i], all.expected[i]) << "key " << key << ", s " << all.claims[i].s[0] << ", t "
-                                           << all.claims[i].t[0];
+      ASSERT_EQ(holds[i], all.expected[i])
+          << "key " << key << ", s " << all.claims[i].s[0] << ", t " << all.claims[i].t[0];
     }
   }
 }

@@ -162,10 +162,10 @@ ACCEL_API accel_status accel_sm2_verify_many(accel_device* device, uint8_t* stat
 /* The same verdicts, several times faster for large batches of unknown signers on some CPUs, with a hint for each item:
  * which point R = [s]G + [t]P is. Bit 0: its y is odd; bit 1: its x is n or above (of about one signature in 2^128).
  * Any byte is allowed. A wrong hint costs time and changes no verdict. Blocks of up to 4,096 items are checked as a
- * whole with random coefficients; a block with an invalid item is accepted with a probability of at most 2^-128 for each
- * such check, and one that fails is cut in halves until ordinary verification names the bad items. hints: `count` bytes.
- * ACCEL_NO_RANDOM: no random numbers; items not verified by then are ACCEL_NOT_CHECKED. Allocates some 3 MB for each
- * thread that takes part, once. */
+ * whole with random coefficients; a block with an invalid item is accepted with a probability of at most 2^-128 for
+ * each such check, and one that fails is cut in halves until ordinary verification names the bad items. hints: `count`
+ * bytes. ACCEL_NO_RANDOM: no random numbers; items not verified by then are ACCEL_NOT_CHECKED. Allocates some 3 MB for
+ * each thread that takes part, once. */
 ACCEL_API accel_status accel_sm2_verify_hinted_digest_many(accel_device* device, uint8_t* status_out,
                                                            const uint8_t* keys, uint64_t keys_stride,
                                                            const uint8_t* signatures, uint64_t signatures_stride,

@@ -10,6 +10,8 @@
 namespace accel::sm2 {
 namespace {
 
+inline constexpr int kWideKeyWidth = 10;  // 26 windows, 832 KB a key
+
 // Claims of eight items: plain integers, s and t in [1, n - 1], x < n.
 template <class V>
 struct ClaimVec {
