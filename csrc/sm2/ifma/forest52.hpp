@@ -93,7 +93,8 @@ struct TreeSums52 {
   }
   static ACCEL_INLINE void store(Fe* to, const Fe& a) { *to = a; }
 
-  // The same where zeros among the differences are replaced by 1 and their lanes marked.
+  // The same where zeros among the differences are replaced by 1, in the range of all others (the second pass takes
+  // x2 from them), and their lanes marked.
   template <int kMultiple, class Operands>
   static inline void multiply_up_marked(Fe (&running)[kTwin], const Scratch& scratch, const Operands& operands,
                                         size_t pairs, size_t groups, Mask* exceptional) {
@@ -104,7 +105,7 @@ struct TreeSums52 {
         F::run_steps(F::template tighten_steps<kMultiple>(d, [&](int k) { return x.limb(k); }));
         const Mask zero = F::zero_mask(d);
         exceptional[group] = static_cast<Mask>(exceptional[group] | zero);
-        d = F::select(zero, F::one(), d);
+        d = F::select(zero, F::template tighten<kMultiple>(F::one()), d);
         const size_t at = pair * kGroups + group;
         scratch.differences[at] = d;
         scratch.products[at] = running[group % kTwin];
