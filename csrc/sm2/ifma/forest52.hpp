@@ -125,7 +125,7 @@ struct TreeSums52 {
     constexpr int kYMultiple = kLeaves ? 1 : kY;
     const auto limbs = [](const Sum& a) { return [&a](int k) { return a.l[k]; }; };
     const Fe &d_0 = scratch.differences[at], &d_1 = scratch.differences[at + 1];
-    Fe dy[kTwin], inverse[kTwin], slope[kTwin], back[kTwin];
+    Fe dy[kTwin], inverse[kTwin], slope[kTwin], fall[kTwin];
     const Sum inverse_0 =
         F::mul_sum(rest[0], scratch.products[at],
                    F::template tighten_steps<kYMultiple>(dy[0], [&](int k) { return y_0.difference(k); }));
@@ -137,19 +137,24 @@ struct TreeSums52 {
     const Sum square_0 = F::sqr_sum(slope[0], F::template tighten_steps<0>(slope[1], limbs(slope_1)));
     // x1 + x2 = 2 x1 + d - kMultiple p
     const auto x3_limb_0 = [&](int k) { return square_0.l[k] - d_0.l[k] - x1_0->l[k] - x1_0->l[k]; };
-    const auto back_limb_0 = [&](int k) { return x1_0->l[k] - x3_limb_0(k); };
+    const auto back_limb_0 = [&](int k) { return back<kLeaves ? 0 : kMultiple>(x1_0->l[k] - x3_limb_0(k), k); };
     const Sum square_1 = F::sqr_sum(slope[1], x3_steps<kLeaves>(sums[0].x, x3_limb_0),
-                                    F::template tighten_steps<2>(back[0], back_limb_0));
+                                    F::template tighten_steps<2>(fall[0], back_limb_0));
     const auto x3_limb_1 = [&](int k) { return square_1.l[k] - d_1.l[k] - x1_1->l[k] - x1_1->l[k]; };
-    const auto back_limb_1 = [&](int k) { return x1_1->l[k] - x3_limb_1(k); };
-    const Sum y3_0 = F::mul_sum(slope[0], back[0], x3_steps<kLeaves>(sums[1].x, x3_limb_1),
-                                F::template tighten_steps<2>(back[1], back_limb_1));
+    const auto back_limb_1 = [&](int k) { return back<kLeaves ? 0 : kMultiple>(x1_1->l[k] - x3_limb_1(k), k); };
+    const Sum y3_0 = F::mul_sum(slope[0], fall[0], x3_steps<kLeaves>(sums[1].x, x3_limb_1),
+                                F::template tighten_steps<2>(fall[1], back_limb_1));
     const auto y3_limb_0 = [&](int k) { return y3_0.l[k] - y_0.first(k); };
-    const Sum y3_1 = F::mul_sum(slope[1], back[1], y3_steps<kLeaves>(sums[0].y, y3_limb_0));
+    const Sum y3_1 = F::mul_sum(slope[1], fall[1], y3_steps<kLeaves>(sums[0].y, y3_limb_0));
     const auto y3_limb_1 = [&](int k) { return y3_1.l[k] - y_1.first(k); };
     const Sum rest_0 = F::mul_sum(rest[0], d_0, y3_steps<kLeaves>(sums[1].y, y3_limb_1));
     const Sum rest_1 = F::mul_sum(rest[1], d_1, F::template tighten_steps<0>(rest[0], limbs(rest_0)));
     rest[1] = F::template tighten<0>(rest_1);
+  }
+  // x1 - x3 less kMultiple p, which for sums of leaves with the 2 p that are added keeps it below 15 p.
+  template <int kMultiple>
+  static ACCEL_INLINE V back(const V& limb, int k) {
+    return limb - V::broadcast(sparse_multiple(kMultiple, k));
   }
   template <bool kLeaves, class Limb>
   static ACCEL_INLINE auto x3_steps(Fe& out, const Limb& limb) {
