@@ -225,8 +225,9 @@ struct UnknownKeys52 {
     const size_t of_keys = (step.count() - step.pairs) * work.groups;
     for (size_t i = 0; i < step.count() * work.groups; ++i) {
       const Mask zero = Field::zero_mask(work.denominators[i]);
-      Mask& marked = (i < of_keys ? work.bad_key_sums : work.bad_base_sums)[i % work.groups];
-      marked = static_cast<Mask>(marked | zero);
+      Mask* const marked = i < of_keys ? work.bad_key_sums : work.bad_base_sums;
+      const size_t group = i % work.groups;
+      marked[group] = static_cast<Mask>(marked[group] | zero);
       work.denominators[i] = Field::select(zero, Field::one(), work.denominators[i]);
     }
   }
