@@ -1,4 +1,4 @@
-"""Follow what the ifma kernel does with secrets, instruction by instruction, and compare runs with different secrets.
+"""Follow what avx512ifma does with secrets, instruction by instruction, and compare runs with different secrets.
 
     tools/check_trace.py build/trace/csrc/tests/trace_sm2
 

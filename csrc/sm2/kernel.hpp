@@ -82,7 +82,7 @@ struct Kernel {
 extern const Kernel kPortable;
 #if defined(__x86_64__)
 extern const Kernel kAdx;
-extern const Kernel kIfma;
+extern const Kernel kAvx512Ifma;
 #endif
 
 // The kernel in force; self-tested. Throws Error(ACCEL_BAD_KERNEL) or Error(ACCEL_SELFTEST_FAILED).

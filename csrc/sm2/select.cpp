@@ -8,7 +8,7 @@ enum Op : size_t { kVerify, kSign };
 dispatch::Family<Kernel> the_family(dispatch::Registry::global(), "sm2", {"sm2.verify", "sm2.sign"},
                                     {
 #if defined(__x86_64__)
-                                        &kIfma,
+                                        &kAvx512Ifma,
                                         &kAdx,
 #endif
                                         &kPortable,

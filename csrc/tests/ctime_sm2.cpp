@@ -1,8 +1,9 @@
 // Constant time of the SM2 kernels: run under valgrind's memcheck, which takes poisoned bytes for uninitialised memory
 // and reports every branch and every address that depends on one.
 //
-// Memcheck knows no AVX-512: on the CPU that it shows, the ifma kernel is not supported. What that kernel does with
-// secrets is run here over emulated vectors, from the same source; tools/check_trace.py follows the real instructions.
+// Memcheck knows no AVX-512: on the CPU that it shows, the avx512ifma kernel is not supported. What that kernel does
+// with secrets is run here over emulated vectors, from the same source; tools/check_trace.py follows the real
+// instructions.
 //
 // Exempt, because declassified in csrc/sm2/sign.hpp where each says why:
 //  - whether a private key is in range, and whether a nonce gave no signature (each the call's result);
@@ -77,7 +78,7 @@ bool is_right(const Kernel& kernel) {
 
 bool run_all() {
   Kernel emulated = kPortable;
-  emulated.name = "ifma, emulated";
+  emulated.name = "avx512ifma, emulated";
   emulated.public_keys = Signer52<VecEmulated, PortableField>::public_keys;
   emulated.sign = Signer52<VecEmulated, PortableField>::sign;
   std::vector<const Kernel*> kernels = supported_kernels();

@@ -1,4 +1,4 @@
-// The field of eight lanes as the kernel "ifma" has it. This file is compiled with AVX-512.
+// The field of eight lanes as the kernel "avx512ifma" has it. This file is compiled with AVX-512.
 #include "field52_ops_of.hpp"
 #include "sm2/ifma/vec_avx512.hpp"
 

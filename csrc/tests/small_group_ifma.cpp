@@ -1,4 +1,4 @@
-// The vector formulas as the kernel "ifma" has them. This file is compiled with AVX-512.
+// The vector formulas as the kernel "avx512ifma" has them. This file is compiled with AVX-512.
 #include "sm2/field_adx.hpp"
 #include "sm2/ifma/vec_avx512.hpp"
 #include "small_group52.hpp"

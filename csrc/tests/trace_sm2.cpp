@@ -1,4 +1,4 @@
-// What the ifma kernel does with secrets, for tools/check_trace.py to follow instruction by instruction.
+// What the avx512ifma kernel does with secrets, for tools/check_trace.py to follow instruction by instruction.
 //
 //   trace_sm2 WHAT SEED COUNT
 //
@@ -49,11 +49,11 @@ void fill_secrets(uint64_t seed) {
 
 void run(const char* what, size_t count) {
   if (std::strcmp(what, "sign") == 0) {
-    kIfma.sign(status, signatures[0], item_keys, {nonces[0], 64}, {digests[0], 32}, count);
+    kAvx512Ifma.sign(status, signatures[0], item_keys, {nonces[0], 64}, {digests[0], 32}, count);
   } else if (std::strcmp(what, "public_keys") == 0) {
-    kIfma.public_keys(public_keys[0], {secrets[0], 32}, count);
+    kAvx512Ifma.public_keys(public_keys[0], {secrets[0], 32}, count);
   } else if (std::strcmp(what, "derive_sign_keys") == 0) {
-    kIfma.derive_sign_keys(sign_keys, valid, {secrets[0], 32}, count);
+    kAvx512Ifma.derive_sign_keys(sign_keys, valid, {secrets[0], 32}, count);
   } else if (std::strcmp(what, "leak_branch") == 0) {
     if ((nonces[0][5] & 1) != 0) leak_table[0] = 1;
   } else if (std::strcmp(what, "leak_address") == 0) {
@@ -70,11 +70,11 @@ void run(const char* what, size_t count) {
 int main(int argc, char** argv) {
   using namespace accel::sm2;
   if (argc != 4) return 2;
-  if (!kIfma.supported(accel::cpu_features())) return kCannotRun;
+  if (!kAvx512Ifma.supported(accel::cpu_features())) return kCannotRun;
   const size_t count = std::strtoul(argv[3], nullptr, 10);
   fill_secrets(std::strtoull(argv[2], nullptr, 10));
   for (size_t i = 0; i < kCount; ++i) item_keys[i] = &sign_keys[i];
-  kIfma.derive_sign_keys(sign_keys, valid, {secrets[0], 32}, kCount);
+  kAvx512Ifma.derive_sign_keys(sign_keys, valid, {secrets[0], 32}, kCount);
   run(argv[1], kCount);  // tables are built, and symbols of the C library bound, before anything is followed
   run(argv[1], count);
   trace_mark();

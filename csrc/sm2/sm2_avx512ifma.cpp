@@ -29,8 +29,8 @@ bool is_supported(const CpuFeatures& features) { return features.avx512ifma && f
 
 }  // namespace
 
-extern const Kernel kIfma = {
-    .name = "ifma",
+extern const Kernel kAvx512Ifma = {
+    .name = "avx512ifma",
     .supported = is_supported,
     .verify = verify,
     .hinted = {.most = Hinted::kMost,
