@@ -69,16 +69,19 @@ bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and 
 cpp-test: $(VENV)/.test
 	$(call build,checked)
 	build/checked/csrc/tests/accel_tests --gtest_brief=1
+	build/checked/csrc/tests/accel_misuse
 
 .PHONY: asan
 asan: $(VENV)/.test ## C++ tests under the address and undefined-behaviour sanitizers
 	$(call build,asan)
 	build/asan/csrc/tests/accel_tests --gtest_brief=1
+	build/asan/csrc/tests/accel_misuse
 
 .PHONY: ubsan
 ubsan: $(VENV)/.test ## C++ tests under the undefined-behaviour sanitizer alone
 	$(call build,ubsan)
 	build/ubsan/csrc/tests/accel_tests --gtest_brief=1
+	build/ubsan/csrc/tests/accel_misuse
 
 .PHONY: tsan
 tsan: $(VENV)/.test ## C++ tests under the thread sanitizer

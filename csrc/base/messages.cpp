@@ -8,9 +8,6 @@
 namespace accel {
 namespace {
 
-// Keeps count * 64 (the widest item anywhere) and every sum of a few such terms far from 2^64.
-constexpr uint64_t kMaxCount = uint64_t{1} << 56;
-
 [[noreturn]] void fail(const char* argument, const std::string& what) {
   throw Error(ACCEL_BAD_ARGUMENT, std::string(argument) + ": " + what);
 }
@@ -114,23 +111,27 @@ Bytes pointer_item(const accel_messages& view, size_t i, const char* argument) {
 
 }  // namespace
 
+void require_count(uint64_t count, const char* argument) {
+  if (count > kMaxCount) fail(argument, "expected at most 2^40 items, got " + std::to_string(count));
+}
+
 Messages::Messages(const accel_messages* view, uint64_t count, const char* argument)
     : view_{}, count_(count), total_size_(0), argument_(argument) {
+  require_count(count);
   if (count == 0) return;
   if (view == nullptr) fail(argument, "is NULL");
   if (view->struct_size != sizeof(accel_messages)) {
     fail(argument, "struct_size is " + std::to_string(view->struct_size) + ", expected " +
                        std::to_string(sizeof(accel_messages)));
   }
-  if (count > kMaxCount) fail("count", std::to_string(count) + " is over 2^56");
   view_ = *view;
   total_size_ = check(view_, count, argument);
 }
 
 Messages::Messages(const uint8_t* data, size_t stride, size_t length, size_t count)
     : view_{}, count_(count), total_size_(0), argument_("messages") {
+  require_count(count);
   if (count == 0) return;
-  if (count > kMaxCount) fail("count", std::to_string(count) + " is over 2^56");
   view_.struct_size = sizeof(accel_messages);
   view_.layout = ACCEL_LAYOUT_STRIDED;
   view_.data = data;

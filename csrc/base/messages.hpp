@@ -8,6 +8,13 @@
 
 namespace accel {
 
+// No array of this many items exists: a larger count is a mistake, and is said to be one before memory is touched. It
+// also keeps count * 64 (the widest item anywhere) and every sum of a few such terms far from 2^64.
+inline constexpr uint64_t kMaxCount = uint64_t{1} << 40;
+
+// Throws Error(ACCEL_BAD_ARGUMENT) naming `argument` for more items than that.
+void require_count(uint64_t count, const char* argument = "count");
+
 struct Bytes {
   const uint8_t* data;
   size_t size;

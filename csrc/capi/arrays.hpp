@@ -2,19 +2,28 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 
+#include "base/messages.hpp"
 #include "capi/guard.hpp"
 #include "sm2/kernel.hpp"
 
 namespace accel::capi {
 
-// No array of this many items exists: a larger count is a mistake, and is said to be one before memory is touched.
-constexpr uint64_t kMaxCount = UINT64_C(1) << 40;
+// A status array is filled before anything else is looked at: in a call that fails, nothing in it reads as valid.
+inline void begin_status(uint8_t* status_out, uint64_t count) {
+  require_count(count);
+  require_array(status_out, count, "status_out");
+  if (count != 0) std::memset(status_out, ACCEL_NOT_CHECKED, count);
+}
 
-inline void require_count(uint64_t count) {
-  if (count > kMaxCount) {
-    throw Error(ACCEL_BAD_ARGUMENT, "count: expected at most 2^40 items, got " + std::to_string(count));
+// `length` bytes.
+inline void require_bytes(const void* data, uint64_t length, const char* argument) {
+  require_array(data, length, argument);
+  if (length > ACCEL_MAX_MESSAGE) {
+    throw Error(ACCEL_BAD_ARGUMENT,
+                std::string(argument) + ": expected at most 2^60 bytes, got " + std::to_string(length));
   }
 }
 

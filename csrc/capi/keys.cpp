@@ -1,7 +1,6 @@
 // accel.h: SM2 keys and their encodings.
 #include "capi/keys.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -16,10 +15,10 @@
 
 using accel::Bytes;
 using accel::Error;
+using accel::require_count;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
-using accel::capi::require_count;
 using accel::sm2::PrivateKey;
 
 namespace {
@@ -34,13 +33,23 @@ accel_status make_private_key(accel_sm2_private_key** key_out, Make&& make) {
   });
 }
 
+// An encoded key of `length` bytes: for every form, a megabyte is no key.
+void require_encoding(const void* input, uint64_t length, const char* argument) {
+  constexpr uint64_t kMaxEncodedKey = uint64_t{1} << 20;
+  require_array(input, length, argument);
+  if (length > kMaxEncodedKey) {
+    throw Error(ACCEL_BAD_ENCODING,
+                std::string(argument) + ": expected a key of at most 2^20 bytes, got " + std::to_string(length));
+  }
+}
+
 // The key that `read` writes, whole or not at all.
 template <typename Read>
 accel_status read_public_key(uint8_t* public_key_out, const void* input, uint64_t length, const char* argument,
                              Read&& read) {
   return guard([&] {
     require(public_key_out, "public_key_out");
-    require_array(input, length, argument);
+    require_encoding(input, length, argument);
     uint8_t key[64];
     read(key);
     std::memcpy(public_key_out, key, sizeof key);
@@ -69,15 +78,18 @@ accel_status accel_sm2_private_key_generate(accel_sm2_private_key** key_out) {
 accel_status accel_sm2_private_key_generate_many(accel_device* device, accel_sm2_private_key** keys_out,
                                                  uint64_t count) {
   return guard([&] {
-    accel::require_cpu(device);
     require_count(count);
     require_array(keys_out, count, "keys_out");
-    std::fill_n(keys_out, count, nullptr);
+    if (count != 0) std::memset(keys_out, 0, count * sizeof *keys_out);  // need not be aligned
+    accel::require_cpu(device);
     std::vector<std::unique_ptr<PrivateKey>> keys(count);
     accel::cpu::sm2_generate(keys.data(), count);
     std::vector<std::unique_ptr<accel_sm2_private_key>> handles(count);
     for (uint64_t i = 0; i < count; ++i) handles[i].reset(new accel_sm2_private_key{std::move(keys[i])});
-    for (uint64_t i = 0; i < count; ++i) keys_out[i] = handles[i].release();
+    for (uint64_t i = 0; i < count; ++i) {
+      const accel_sm2_private_key* const handle = handles[i].release();
+      std::memcpy(keys_out + i, &handle, sizeof handle);
+    }
   });
 }
 
@@ -153,14 +165,14 @@ accel_status accel_sm2_public_key_to_pem(char* pem_out, uint64_t capacity, uint6
 
 accel_status accel_sm2_private_key_from_der(accel_sm2_private_key** key_out, const uint8_t* der, uint64_t length) {
   return make_private_key(key_out, [&] {
-    require_array(der, length, "der");
+    require_encoding(der, length, "der");
     return PrivateKey::from_der({der, length}, "der");
   });
 }
 
 accel_status accel_sm2_private_key_from_pem(accel_sm2_private_key** key_out, const char* pem, uint64_t length) {
   return make_private_key(key_out, [&] {
-    require_array(pem, length, "pem");
+    require_encoding(pem, length, "pem");
     return PrivateKey::from_pem(text(pem, length), "pem");
   });
 }

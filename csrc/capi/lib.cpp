@@ -53,10 +53,6 @@ using accel::capi::require;
 using accel::dispatch::FamilyBase;
 using accel::dispatch::Registry;
 
-uint32_t accel_abi_version(void) { return ACCEL_ABI_VERSION; }
-
-const char* accel_version(void) { return ACCEL_VERSION; }
-
 const char* accel_status_name(int status) {
   switch (status) {
     case ACCEL_NOT_CHECKED:

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "capi/arrays.hpp"
 #include "capi/guard.hpp"
@@ -13,10 +14,12 @@
 using accel::Bytes;
 using accel::Error;
 using accel::Messages;
+using accel::require_count;
+using accel::capi::begin_status;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
-using accel::capi::require_count;
+using accel::capi::require_bytes;
 using accel::merkle::Hash;
 using accel::merkle::kHashSize;
 using accel::merkle::kIndexSize;
@@ -32,14 +35,8 @@ namespace {
 
 // An array of `count` items of `size` bytes that does not wrap around the address space.
 Strided require_strided(const void* data, uint64_t stride, uint64_t size, uint64_t count, const char* argument) {
-  accel_messages view = {};
-  view.struct_size = sizeof(view);
-  view.layout = ACCEL_LAYOUT_STRIDED;
-  view.data = static_cast<const uint8_t*>(data);
-  view.stride = stride;
-  view.length = size;
-  const Messages checked(&view, count, argument);
-  return {view.data, stride};
+  const auto array = accel::capi::strided(static_cast<const uint8_t*>(data), stride, size, count, argument);
+  return {array.data, array.stride};
 }
 
 Hash load_hash(const uint8_t* bytes, const char* argument) {
@@ -47,6 +44,13 @@ Hash load_hash(const uint8_t* bytes, const char* argument) {
   Hash hash;
   std::memcpy(hash.data(), bytes, kHashSize);
   return hash;
+}
+
+// A copy: the caller's indices need not be aligned, and may change during the call.
+std::vector<uint64_t> load_indices(const uint64_t* indices, uint64_t count) {
+  std::vector<uint64_t> leaves(count);
+  if (count != 0) std::memcpy(leaves.data(), indices, count * sizeof(uint64_t));
+  return leaves;
 }
 
 void require_capacity(uint64_t capacity, uint64_t needed) {
@@ -57,8 +61,8 @@ void require_capacity(uint64_t capacity, uint64_t needed) {
 
 // `write(span)` returns the length that it needs and writes only if the span has it.
 template <typename Write>
-void write_proof(uint8_t* out, uint64_t capacity, uint64_t* length_out, Write&& write) {
-  require_array(out, capacity, "proof_out");
+void write_proof(uint8_t* out, const char* argument, uint64_t capacity, uint64_t* length_out, Write&& write) {
+  require_array(out, capacity, argument);
   require(length_out, "length_out");
   const uint64_t length = write(std::span<uint8_t>(out, capacity));
   *length_out = length;
@@ -82,8 +86,8 @@ Proof proof_from_fields(const accel_merkle_proof& fields) {
     throw bad("index_count: expected " + std::string(consistency ? "0" : "1") + ", got " +
               std::to_string(fields.index_count));
   }
-  if (fields.index_count > accel::capi::kMaxCount) throw bad("index_count: expected at most 2^40");
-  if (fields.sibling_count > accel::capi::kMaxCount) throw bad("sibling_count: expected at most 2^40");
+  if (fields.index_count > accel::kMaxCount) throw bad("index_count: expected at most 2^40");
+  if (fields.sibling_count > accel::kMaxCount) throw bad("sibling_count: expected at most 2^40");
   if (!multi && fields.sibling_count > accel::merkle::kMaxHeight + 1) {
     throw bad("sibling_count: expected at most 64, got " + std::to_string(fields.sibling_count));
   }
@@ -132,8 +136,9 @@ accel_status accel_merkle_leaf_hashes(accel_device* device, uint8_t* hashes_out,
 
 accel_status accel_merkle_tree_new(accel_device* device, accel_merkle_tree** tree_out, uint32_t rule, uint32_t keep) {
   return guard([&] {
-    accel::require_cpu(device);
     require(tree_out, "tree_out");
+    *tree_out = nullptr;
+    accel::require_cpu(device);
     const auto& found = accel::merkle::find_rule(rule);
     if (keep != ACCEL_MERKLE_KEEP_ALL && keep != ACCEL_MERKLE_KEEP_ROOT) {
       throw Error(ACCEL_BAD_ARGUMENT, "keep: expected 1 (all) or 2 (root), got " + std::to_string(keep));
@@ -184,9 +189,10 @@ accel_status accel_merkle_tree_prove_many(const accel_merkle_tree* tree, uint8_t
     require(tree, "tree");
     require_array(proofs_out, capacity, "proofs_out");
     require(offsets_out, "offsets_out");
-    require_array(indices, count, "indices");
     require_count(count);
-    require_capacity(capacity, tree->tree.prove_many({proofs_out, capacity}, offsets_out, indices, count));
+    require_array(indices, count, "indices");
+    require_capacity(capacity,
+                     tree->tree.prove_many({proofs_out, capacity}, offsets_out, load_indices(indices, count)));
   });
 }
 
@@ -194,10 +200,11 @@ accel_status accel_merkle_tree_multiproof(const accel_merkle_tree* tree, uint8_t
                                           uint64_t* length_out, const uint64_t* indices, uint64_t count) {
   return guard([&] {
     require(tree, "tree");
-    require_array(indices, count, "indices");
     require_count(count);
-    write_proof(proof_out, capacity, length_out,
-                [&](std::span<uint8_t> out) { return tree->tree.multiproof(out, {indices, count}); });
+    require_array(indices, count, "indices");
+    const std::vector<uint64_t> leaves = load_indices(indices, count);
+    write_proof(proof_out, "proof_out", capacity, length_out,
+                [&](std::span<uint8_t> out) { return tree->tree.multiproof(out, leaves); });
   });
 }
 
@@ -205,7 +212,7 @@ accel_status accel_merkle_tree_consistency(const accel_merkle_tree* tree, uint8_
                                            uint64_t* length_out, uint64_t first_size, uint64_t second_size) {
   return guard([&] {
     require(tree, "tree");
-    write_proof(proof_out, capacity, length_out,
+    write_proof(proof_out, "proof_out", capacity, length_out,
                 [&](std::span<uint8_t> out) { return tree->tree.consistency(out, first_size, second_size); });
   });
 }
@@ -217,7 +224,7 @@ accel_status accel_merkle_proof_decode(accel_merkle_proof* proof_out, const uint
       throw Error(ACCEL_BAD_ARGUMENT, "proof_out: struct_size: expected " + std::to_string(sizeof(accel_merkle_proof)) +
                                           ", got " + std::to_string(proof_out->struct_size));
     }
-    require_array(encoded, length, "encoded");
+    require_bytes(encoded, length, "encoded");
     const Proof proof = accel::merkle::decode({encoded, length});
     proof_out->kind = proof.kind;
     proof_out->rule = proof.rule->id;
@@ -236,7 +243,7 @@ accel_status accel_merkle_proof_encode(uint8_t* encoded_out, uint64_t capacity, 
   return guard([&] {
     require(proof, "proof");
     const Proof fields = proof_from_fields(*proof);
-    write_proof(encoded_out, capacity, length_out,
+    write_proof(encoded_out, "encoded_out", capacity, length_out,
                 [&](std::span<uint8_t> out) { return accel::merkle::encode(out, fields); });
     try {
       accel::merkle::decode({encoded_out, *length_out});
@@ -251,10 +258,8 @@ accel_status accel_merkle_verify_many(accel_device* device, uint8_t* status_out,
                                       const uint8_t* leaf_hashes, uint64_t leaf_hashes_stride,
                                       const accel_messages* proofs, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     accel::require_cpu(device);
-    require_array(status_out, count, "status_out");
-    require_count(count);
-    if (count != 0) std::memset(status_out, ACCEL_NOT_CHECKED, count);
     const auto& found = accel::merkle::find_rule(rule);
     const Strided checked_roots = require_strided(roots, roots_stride, kHashSize, count, "roots");
     const Strided sizes = tree_sizes == nullptr
@@ -271,13 +276,13 @@ accel_status accel_merkle_verify_multiproof(accel_device* device, uint8_t* statu
                                             uint64_t leaf_hashes_stride, uint64_t leaf_count, const uint8_t* encoded,
                                             uint64_t length) {
   return guard([&] {
+    begin_status(status_out, 1);
     accel::require_cpu(device);
-    require(status_out, "status_out");
-    *status_out = ACCEL_NOT_CHECKED;
     const auto& found = accel::merkle::find_rule(rule);
     const Hash checked_root = load_hash(root, "root");
+    require_count(leaf_count, "leaf_count");
     const Strided hashes = require_strided(leaf_hashes, leaf_hashes_stride, kHashSize, leaf_count, "leaf_hashes");
-    require_array(encoded, length, "encoded");
+    require_bytes(encoded, length, "encoded");
     *status_out = static_cast<uint8_t>(
         accel::merkle::verify_multiproof(found, checked_root, tree_size, hashes, leaf_count, Bytes{encoded, length}));
   });
@@ -287,11 +292,10 @@ accel_status accel_merkle_verify_consistency(accel_device* device, uint8_t* stat
                                              uint64_t first_size, const uint8_t second_root[32], uint64_t second_size,
                                              const uint8_t* encoded, uint64_t length) {
   return guard([&] {
+    begin_status(status_out, 1);
     accel::require_cpu(device);
-    require(status_out, "status_out");
-    *status_out = ACCEL_NOT_CHECKED;
     const Hash first = load_hash(first_root, "first_root"), second = load_hash(second_root, "second_root");
-    require_array(encoded, length, "encoded");
+    require_bytes(encoded, length, "encoded");
     *status_out = static_cast<uint8_t>(
         accel::merkle::verify_consistency(first, first_size, second, second_size, Bytes{encoded, length}));
   });

@@ -1,4 +1,5 @@
 // accel.h: SM2 signatures.
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -11,11 +12,12 @@
 
 using accel::Error;
 using accel::Messages;
+using accel::require_count;
 using accel::require_cpu;
+using accel::capi::begin_status;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
-using accel::capi::require_count;
 using accel::capi::strided;
 using accel::sm2::AdaptiveTables;
 using accel::sm2::Identity;
@@ -29,8 +31,8 @@ accel_status accel_sm2_verify_digest_many(accel_device* device, uint8_t* status_
                                           uint64_t keys_stride, const uint8_t* signatures, uint64_t signatures_stride,
                                           const uint8_t* digests, uint64_t digests_stride, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_array(status_out, count, "status_out");
     accel::cpu::sm2_verify_digests(status_out, strided(keys, keys_stride, 64, count, "keys"),
                                    strided(signatures, signatures_stride, 64, count, "signatures"),
                                    strided(digests, digests_stride, 32, count, "digests"), count);
@@ -42,8 +44,8 @@ accel_status accel_sm2_verify_many(accel_device* device, uint8_t* status_out, co
                                    const accel_messages* messages, const uint8_t* id, uint64_t id_length,
                                    uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_array(status_out, count, "status_out");
     const Identity identity(id, id_length);
     accel::cpu::sm2_verify(status_out, strided(keys, keys_stride, 64, count, "keys"),
                            strided(signatures, signatures_stride, 64, count, "signatures"),
@@ -56,8 +58,8 @@ accel_status accel_sm2_verify_hinted_digest_many(accel_device* device, uint8_t* 
                                                  uint64_t signatures_stride, const uint8_t* digests,
                                                  uint64_t digests_stride, const uint8_t* hints, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_array(status_out, count, "status_out");
     require_array(hints, count, "hints");
     accel::cpu::sm2_verify_hinted_digests(status_out, strided(keys, keys_stride, 64, count, "keys"),
                                           strided(signatures, signatures_stride, 64, count, "signatures"),
@@ -70,8 +72,8 @@ accel_status accel_sm2_verify_hinted_many(accel_device* device, uint8_t* status_
                                           const accel_messages* messages, const uint8_t* hints, const uint8_t* id,
                                           uint64_t id_length, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_array(status_out, count, "status_out");
     require_array(hints, count, "hints");
     const Identity identity(id, id_length);
     accel::cpu::sm2_verify_hinted(status_out, strided(keys, keys_stride, 64, count, "keys"),
@@ -85,9 +87,9 @@ accel_status accel_sm2_recovery_hints_many(accel_device* device, uint8_t* hints_
                                            uint64_t signatures_stride, const uint8_t* digests, uint64_t digests_stride,
                                            uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
     require_array(hints_out, count, "hints_out");
-    require_array(status_out, count, "status_out");
     accel::cpu::sm2_recovery_hints(hints_out, status_out, strided(keys, keys_stride, 64, count, "keys"),
                                    strided(signatures, signatures_stride, 64, count, "signatures"),
                                    strided(digests, digests_stride, 32, count, "digests"), count);
@@ -98,9 +100,9 @@ accel_status accel_sm2_keyring_new(accel_device* device, accel_sm2_keyring** rin
                                    const uint8_t* public_keys, uint64_t public_keys_stride, const uint8_t* id,
                                    uint64_t id_length, uint64_t memory_limit, uint64_t count) {
   return guard([&] {
-    require_cpu(device);
     require(ring_out, "ring_out");
     *ring_out = nullptr;
+    require_cpu(device);
     if (count > UINT32_MAX) {  // indices have 32 bits
       throw Error(ACCEL_BAD_ARGUMENT, "count: expected at most 2^32 - 1 keys, got " + std::to_string(count));
     }
@@ -133,8 +135,8 @@ accel_status accel_sm2_keyring_verify_digest_many(accel_device* device, uint8_t*
                                                   const uint8_t* signatures, uint64_t signatures_stride,
                                                   const uint8_t* digests, uint64_t digests_stride, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_array(status_out, count, "status_out");
     require(ring, "ring");
     require_array(indices, count, "indices");
     accel::cpu::sm2_ring_verify_digests(status_out, ring->ring, {indices},
@@ -147,8 +149,8 @@ accel_status accel_sm2_keyring_verify_many(accel_device* device, uint8_t* status
                                            const uint32_t* indices, const uint8_t* signatures,
                                            uint64_t signatures_stride, const accel_messages* messages, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_array(status_out, count, "status_out");
     require(ring, "ring");
     require_array(indices, count, "indices");
     accel::cpu::sm2_ring_verify(status_out, ring->ring, {indices},
@@ -185,14 +187,15 @@ namespace {
 
 // A handle's key. The caller's array may change during the call: what is no longer there is an error again.
 const accel::sm2::PrivateKey* signer(const void* private_keys, size_t i) {
-  const auto* const handle = static_cast<const accel_sm2_private_key* const*>(private_keys)[i];
+  const accel_sm2_private_key* handle;  // the array need not be aligned
+  std::memcpy(&handle, static_cast<const uint8_t*>(private_keys) + sizeof handle * i, sizeof handle);
   if (handle == nullptr) throw Error(ACCEL_BAD_ARGUMENT, "private_keys[" + std::to_string(i) + "]: is NULL");
   return handle->key.get();
 }
 
 accel::cpu::Signers signers(const accel_sm2_private_key* const* private_keys, uint64_t private_key_count,
                             const uint32_t* indices, uint64_t count) {
-  require_count(private_key_count);
+  require_count(private_key_count, "private_key_count");
   require_array(private_keys, private_key_count, "private_keys");
   if (count != 0 && private_key_count == 0) throw Error(ACCEL_BAD_ARGUMENT, "private_keys: expected at least one key");
   for (uint64_t i = 0; i < private_key_count; ++i) signer(private_keys, i);
@@ -230,10 +233,9 @@ accel_status accel_sm2_sign_many(accel_device* device, uint8_t* signatures_out,
 accel_status accel_sm2_signatures_from_der(accel_device* device, uint8_t* signatures_out, uint8_t* status_out,
                                            const accel_messages* ders, uint64_t count) {
   return guard([&] {
+    begin_status(status_out, count);
     require_cpu(device);
-    require_count(count);
     require_array(signatures_out, count, "signatures_out");
-    require_array(status_out, count, "status_out");
     accel::cpu::sm2_signatures_from_der(signatures_out, status_out, Messages(ders, count, "ders"));
   });
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "capi/arrays.hpp"
 #include "capi/guard.hpp"
 #include "devices/cpu_sm3.hpp"
 #include "devices/device.hpp"
@@ -11,6 +12,7 @@ using accel::Messages;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
+using accel::capi::require_bytes;
 
 struct accel_sm3 {
   accel::sm3::Stream stream;
@@ -37,6 +39,7 @@ accel_status accel_sm3_hash_messages(accel_device* device, uint8_t* digests_out,
 accel_status accel_sm3_new(accel_sm3** hash_out) {
   return guard([&] {
     require(hash_out, "hash_out");
+    *hash_out = nullptr;
     *hash_out = new accel_sm3();
   });
 }
@@ -44,6 +47,7 @@ accel_status accel_sm3_new(accel_sm3** hash_out) {
 accel_status accel_sm3_clone(accel_sm3** hash_out, const accel_sm3* hash) {
   return guard([&] {
     require(hash_out, "hash_out");
+    *hash_out = nullptr;
     require(hash, "hash");
     *hash_out = new accel_sm3(*hash);
   });
@@ -52,7 +56,7 @@ accel_status accel_sm3_clone(accel_sm3** hash_out, const accel_sm3* hash) {
 accel_status accel_sm3_update(accel_sm3* hash, const uint8_t* data, uint64_t length) {
   return guard([&] {
     require(hash, "hash");
-    require_array(data, length, "data");
+    require_bytes(data, length, "data");
     hash->stream.update(data, length);
   });
 }

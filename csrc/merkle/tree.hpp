@@ -36,8 +36,9 @@ class Tree {
   Hash leaf_hash(uint64_t index) const;
 
   // Encoded proofs; throw Error(ACCEL_BAD_ARGUMENT) for what this tree cannot prove. They return the length that is
-  // needed, and write the proofs only if `out` has it. Proof i begins at offsets[i]; there are count + 1 offsets.
-  uint64_t prove_many(std::span<uint8_t> out, int64_t* offsets, const uint64_t* indices, size_t count) const;
+  // needed, and write the proofs only if `out` has it. Proof i begins at offsets[i].
+  // offsets: int64_t[count + 1], which need not be aligned.
+  uint64_t prove_many(std::span<uint8_t> out, void* offsets, std::span<const uint64_t> indices) const;
   uint64_t multiproof(std::span<uint8_t> out, std::span<const uint64_t> indices) const;
   uint64_t consistency(std::span<uint8_t> out, uint64_t first_size, uint64_t second_size) const;
 

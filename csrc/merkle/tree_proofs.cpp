@@ -17,20 +17,21 @@ constexpr size_t kProofsPerTask = 256;  // some 20 cache misses each
 
 }  // namespace
 
-uint64_t Tree::prove_many(std::span<uint8_t> out, int64_t* offsets, const uint64_t* indices, size_t count) const {
+uint64_t Tree::prove_many(std::span<uint8_t> out, void* offsets, std::span<const uint64_t> indices) const {
   const std::shared_lock lock(mutex_);
   require_levels("proofs");
-  const std::vector<uint64_t> leaves(indices, indices + count);  // the caller's may change under us
+  std::vector<int64_t> starts;
+  starts.reserve(indices.size() + 1);
   uint64_t length = 0;
-  for (size_t i = 0; i < count; ++i) {
-    offsets[i] = static_cast<int64_t>(length);
-    length += encoded_size(ACCEL_MERKLE_INCLUSION, 1, path_length(require_leaf("indices", leaves[i]), size_));
+  for (const uint64_t index : indices) {
+    starts.push_back(static_cast<int64_t>(length));
+    length += encoded_size(ACCEL_MERKLE_INCLUSION, 1, path_length(require_leaf("indices", index), size_));
   }
-  offsets[count] = static_cast<int64_t>(length);
+  starts.push_back(static_cast<int64_t>(length));
+  std::memcpy(offsets, starts.data(), starts.size() * sizeof(int64_t));
   if (out.size() < length) return length;
-  const std::vector<int64_t> starts(offsets, offsets + count);
-  parallel_for(count, kProofsPerTask, [&](size_t begin, size_t end) {
-    for (size_t i = begin; i < end; ++i) write_path(out.data() + starts[i], leaves[i]);
+  parallel_for(indices.size(), kProofsPerTask, [&](size_t begin, size_t end) {
+    for (size_t i = begin; i < end; ++i) write_path(out.data() + starts[i], indices[i]);
   });
   return length;
 }

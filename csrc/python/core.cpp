@@ -1,4 +1,5 @@
 // Errors, arrays, batches of messages, and the library's own functions.
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -250,6 +251,13 @@ void bind_messages(py::module_& module) {
       .def("__len__", &MessagesView::count);
 }
 
+// Where the library that is loaded lies.
+std::string library_path() {
+  Dl_info info = {};
+  if (dladdr(reinterpret_cast<void*>(&accel_version), &info) == 0 || info.dli_fname == nullptr) return "unknown";
+  return info.dli_fname;
+}
+
 std::string active_kernel(const std::string& op) {
   const char* name;
   run([&] { return accel_active_kernel(&name, op.c_str()); });
@@ -285,6 +293,8 @@ uint32_t num_threads() {
 void bind_core(py::module_& module) {
   module.def("abi_version", &accel_abi_version);
   module.def("version", [] { return std::string(accel_version()); });
+  module.def("built_for", [] { return py::make_tuple(ACCEL_ABI_VERSION, ACCEL_VERSION); });
+  module.def("library_path", &library_path);
   module.def("status_name", [](int status) { return std::string(accel_status_name(status)); }, py::arg("status"));
   module.def("active_kernel", &active_kernel, py::arg("op"));
   module.def("available_kernels", &available_kernels, py::arg("op"));

@@ -7,7 +7,7 @@ Everything runs in the native library ``libaccel`` behind ``accel.h``; these mod
 
 from __future__ import annotations
 
-from accel import _native, merkle, sm2, sm3
+from accel import _library, _native, merkle, sm2, sm3
 from accel.batch import Ragged
 from accel.errors import (
     AccelError,
@@ -18,6 +18,7 @@ from accel.errors import (
     InvalidProof,
     InvalidSignature,
     KernelError,
+    LibraryError,
     SelfTestError,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidProof",
     "InvalidSignature",
     "KernelError",
+    "LibraryError",
     "Ragged",
     "SelfTestError",
     "__version__",
@@ -46,7 +48,7 @@ __all__ = [
     "sm3",
 ]
 
-__version__: str = _native.version()
+__version__: str = _library.version()
 
 
 def active_kernel(op: str) -> str:

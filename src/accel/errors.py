@@ -14,6 +14,7 @@ __all__ = [
     "InvalidProof",
     "InvalidSignature",
     "KernelError",
+    "LibraryError",
     "SelfTestError",
 ]
 
@@ -57,6 +58,10 @@ class KernelError(AccelError, ValueError):
 
 class DeviceError(AccelError, RuntimeError):
     """``ACCEL_DEVICE`` or a handle names a device that is not there."""
+
+
+class LibraryError(AccelError, ImportError):
+    """A native library that does not load, or is not the package's own: ``import accel`` fails with it."""
 
 
 class SelfTestError(AccelError, RuntimeError):

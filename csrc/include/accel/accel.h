@@ -4,16 +4,29 @@
  *
  * Conventions, for every function unless it says otherwise:
  *  - Thread safety: any function may be called from any number of threads at once. A handle may be used by many
- *    threads as long as no thread is changing or freeing it; the functions that change a handle say so.
+ *    threads as long as no thread is changing or freeing it; the functions that change a handle say so. A large batch
+ *    is shared out to the threads of one pool, which all callers share; the call returns when the whole batch is done.
  *  - Order of arguments: device, outputs, inputs (each array followed by its stride in bytes), counts.
  *  - `device` is NULL: the CPU.
- *  - Arrays belong to the caller, are read or written only during the call, and need no alignment. A stride is the
- *    distance in bytes between the starts of consecutive items; an input stride of 0 repeats one item for all.
- *    A count of 0 is valid, and then array pointers may be NULL. Counts above 2^40 are refused.
- *  - Integers of the curve are 32 bytes, big-endian. A public key is x || y (64 bytes), a signature r || s (64 bytes).
+ *  - Arrays belong to the caller, are read or written only during the call, and need no alignment; a single number, a
+ *    pointer or a struct is aligned as C has it. A stride is the distance in bytes between the starts of consecutive
+ *    items; an input stride of 0 repeats one item for all. A count of 0 is valid, and then array pointers may be NULL.
+ *    Counts above 2^40 are refused, lengths above ACCEL_MAX_MESSAGE too. Outputs overlap neither inputs nor each other.
+ *  - Ownership: a handle that a function gives out (through a pointer to a pointer) belongs to the caller, who frees it
+ *    once with the function of its type whose name ends in _free. It keeps copies of what it was made from, never the
+ *    caller's pointers. Handles passed in stay the caller's. A string that a function gives out is static: it is never
+ *    freed.
+ *  - Memory: the calls that hash, verify and sign batches of SM3 and SM2 allocate nothing once a batch of that size has
+ *    run on as many threads, apart from the sentence of an error. Other calls may. Lack of memory is ACCEL_NO_MEMORY;
+ *    nothing is lost or leaked by it.
  *  - The returned status says whether the call ran: ACCEL_OK, or an error for which accel_last_error() has a sentence.
- *    What each item is stands in a status array: filled with ACCEL_NOT_CHECKED first, so an item that was never
- *    computed never reads as valid.
+ *    What each item is stands in a status array: filled with ACCEL_NOT_CHECKED before anything else is looked at, so an
+ *    item that was never computed never reads as valid, not even in a call that failed. A handle that a failed call
+ *    should have given out is NULL; its other outputs have no meaning unless the function says so.
+ *  - Integers of the curve are 32 bytes, big-endian. A public key is x || y (64 bytes), a signature r || s (64 bytes).
+ *  - Structs begin with struct_size, which the caller sets to sizeof the struct. A size that this library does not know
+ *    is ACCEL_BAD_ARGUMENT: a struct that grows gets a longer size, and the old one stays valid.
+ *  - A value that is none of an enum's is ACCEL_BAD_ARGUMENT.
  *  - No exception leaves the library, and no function ends the process.
  */
 #ifndef ACCEL_ACCEL_H
@@ -58,10 +71,20 @@ typedef struct accel_device accel_device;
 
 /* ---------------------------------------------------------------------------------------------- the library */
 
-/* ABI version of the library that is loaded (never 0): compare with ACCEL_ABI_VERSION. */
+/* These four, and accel_last_error, are the same in every ABI version: a program may look for them in any libaccel. */
+
+/* ABI version of the library that is loaded (never 0). */
 ACCEL_API uint32_t accel_abi_version(void);
 /* Semantic version, for example "0.1.0"; a static string. */
 ACCEL_API const char* accel_version(void);
+/* Call it first, with ACCEL_ABI_VERSION: ACCEL_OK if the library that is loaded has the ABI that the caller was
+ * compiled for; otherwise ACCEL_BAD_ARGUMENT, and nothing but the functions above may be called. */
+ACCEL_API accel_status accel_require_abi(uint32_t abi_version);
+/* `version`: "MAJOR.MINOR" or "MAJOR.MINOR.PATCH". ACCEL_OK if the library that is loaded is that version or a later
+ * one that is compatible (of the same major version; before 1.0, of the same minor version); otherwise
+ * ACCEL_BAD_ARGUMENT. */
+ACCEL_API accel_status accel_require_version(const char* version);
+
 /* Name of a status without its prefix, for example "BAD_KEY"; "UNKNOWN" for a value that is none. A static string. */
 ACCEL_API const char* accel_status_name(int status);
 /* What went wrong in this thread's last call that did not return ACCEL_OK: names the argument, what came and what is
@@ -78,16 +101,17 @@ ACCEL_API accel_status accel_available_kernels(const char** names_out, const cha
 ACCEL_API accel_status accel_set_kernels(const char* spec);
 /* How many items `kernel` has computed for `op` in this process: the proof that a forced kernel is what ran. */
 ACCEL_API accel_status accel_kernel_items(uint64_t* items_out, const char* op, const char* kernel);
-/* Features of this CPU that the operating system lets us use, separated by spaces; a static string. */
+/* Features of this CPU that the operating system lets us use, separated by spaces; a static string. "", and a sentence
+ * from accel_last_error(), if ACCEL_CPU_MASK has an unknown name. */
 ACCEL_API const char* accel_cpu_features(void);
-/* Known-answer tests of every kernel that this CPU can run (they also run by themselves before a kernel's first use).
- */
+/* Known-answer tests of every kernel that this CPU can run; they also run by themselves before a kernel's first use.
+ * ACCEL_SELFTEST_FAILED: accel_last_error() names the kernel. */
 ACCEL_API accel_status accel_selftest(void);
 
 /* Threads of the pool, the caller's included: ACCEL_NUM_THREADS, or the CPUs this process may run on. Threads start
  * with the first batch that needs them, and again in a child after fork(). */
 ACCEL_API accel_status accel_num_threads(uint32_t* threads_out);
-/* 1 to 1024. Takes effect with the next batch. */
+/* 1 to 1024. Takes effect with the next batch of any caller. */
 ACCEL_API accel_status accel_set_num_threads(uint32_t threads);
 
 /* ------------------------------------------------------------------------------------------------- messages */
@@ -100,9 +124,9 @@ typedef enum accel_layout {
   ACCEL_LAYOUT_POINTERS = 3  /* message i is lengths[i] bytes at pointers[i] */
 } accel_layout;
 
-/* A batch of messages where they lie. Offsets must not decrease and must stay within data_size, lengths within
- * ACCEL_MAX_MESSAGE: checked before use, on private copies, so a buffer that changes meanwhile gives wrong digests and
- * never a wrong access. Fields that the layout does not use are ignored. */
+/* A batch of messages where they lie; all the pointers are the caller's, as with arrays. Offsets must not decrease and
+ * must stay within data_size, lengths within ACCEL_MAX_MESSAGE: checked before use, on private copies, so a buffer that
+ * changes meanwhile gives wrong digests and never a wrong access. Fields that the layout does not use are ignored. */
 typedef struct accel_messages {
   uint32_t struct_size; /* sizeof(accel_messages) */
   uint32_t layout;      /* accel_layout */
@@ -127,14 +151,16 @@ ACCEL_API accel_status accel_sm3_hash_many(accel_device* device, uint8_t* digest
 ACCEL_API accel_status accel_sm3_hash_messages(accel_device* device, uint8_t* digests_out,
                                                const accel_messages* messages, uint64_t count);
 
-/* Hashing a stream. One thread at a time for one handle. */
+/* Hashing a stream. accel_sm3_update changes the handle. */
 typedef struct accel_sm3 accel_sm3;
-ACCEL_API accel_status accel_sm3_new(accel_sm3** hash_out);                          /* free it with accel_sm3_free */
-ACCEL_API accel_status accel_sm3_clone(accel_sm3** hash_out, const accel_sm3* hash); /* free it with accel_sm3_free */
+ACCEL_API accel_status accel_sm3_new(accel_sm3** hash_out);
+/* A second stream that goes on from where `hash` is. */
+ACCEL_API accel_status accel_sm3_clone(accel_sm3** hash_out, const accel_sm3* hash);
 ACCEL_API accel_status accel_sm3_update(accel_sm3* hash, const uint8_t* data, uint64_t length);
 /* Digest of all that came so far; the stream may go on. */
 ACCEL_API accel_status accel_sm3_digest(const accel_sm3* hash, uint8_t digest_out[32]);
-ACCEL_API void accel_sm3_free(accel_sm3* hash); /* NULL is allowed; the state is wiped */
+/* NULL is allowed; the state is wiped. */
+ACCEL_API void accel_sm3_free(accel_sm3* hash);
 
 /* ------------------------------------------------------------------------------------------------------ SM2 */
 
@@ -187,16 +213,18 @@ ACCEL_API accel_status accel_sm2_recovery_hints_many(accel_device* device, uint8
  * keys in front get theirs at once. If they do not all fit, keys without a table are verified like unknown ones, and
  * the least recently used table gives way to a key with more than twice its valid signatures; if memory is left over,
  * the most used keys get larger tables, where the kernel has them. That takes a tenth of the time of verification at
- * most, and changes no verdict. */
+ * most, and changes no verdict. Verifying does not count as changing the ring: any number of threads may use it. */
 typedef struct accel_sm2_keyring accel_sm2_keyring;
 /* *bad_index_out (may be NULL) is the first key that is no point of the curve when the call returns ACCEL_BAD_KEY.
- * memory_limit: bytes for tables; 0: the default of 1 GiB. Free the ring with accel_sm2_keyring_free. */
+ * memory_limit: bytes for tables; 0: the default of 1 GiB. At most 2^32 - 1 keys. */
 ACCEL_API accel_status accel_sm2_keyring_new(accel_device* device, accel_sm2_keyring** ring_out,
                                              uint64_t* bad_index_out, const uint8_t* public_keys,
                                              uint64_t public_keys_stride, const uint8_t* id, uint64_t id_length,
                                              uint64_t memory_limit, uint64_t count);
-ACCEL_API void accel_sm2_keyring_free(accel_sm2_keyring* ring); /* NULL is allowed */
-/* Of this moment: keys that have tables, and the bytes of all tables, never more than memory_limit. */
+/* NULL is allowed. */
+ACCEL_API void accel_sm2_keyring_free(accel_sm2_keyring* ring);
+/* Of this moment: keys, how many have tables, and the bytes of all tables, never more than memory_limit. Any output may
+ * be NULL. */
 ACCEL_API accel_status accel_sm2_keyring_size(const accel_sm2_keyring* ring, uint64_t* keys_out,
                                               uint64_t* keys_with_tables_out, uint64_t* table_bytes_out);
 /* Item i is checked against key indices[i] of the ring; an index beyond the ring is ACCEL_BAD_ARGUMENT. */
@@ -223,21 +251,27 @@ ACCEL_API accel_status accel_sm2_digest_many(accel_device* device, uint8_t* dige
                                              uint64_t keys_stride, const accel_messages* messages, const uint8_t* id,
                                              uint64_t id_length, uint64_t count);
 
-/* Private keys: 1 to n-2. Kept in memory that is wiped when freed. Everything done with them is constant-time. */
+/* Private keys: 1 to n-2. Kept in memory that is wiped when freed. Everything done with them is constant-time. No
+ * function changes a key. */
 typedef struct accel_sm2_private_key accel_sm2_private_key;
+/* A new key from the system's generator; ACCEL_NO_RANDOM if that failed. */
 ACCEL_API accel_status accel_sm2_private_key_generate(accel_sm2_private_key** key_out);
 /* `count` new keys, several times faster than one by one: all of them, or on an error none and every keys_out[i] NULL.
- * Free each with accel_sm2_private_key_free. */
+ * Allocates. */
 ACCEL_API accel_status accel_sm2_private_key_generate_many(accel_device* device, accel_sm2_private_key** keys_out,
                                                            uint64_t count);
 /* ACCEL_BAD_KEY: outside 1 to n-2. */
 ACCEL_API accel_status accel_sm2_private_key_from_bytes(accel_sm2_private_key** key_out, const uint8_t secret[32]);
-ACCEL_API void accel_sm2_private_key_free(accel_sm2_private_key* key); /* NULL is allowed */
+/* NULL is allowed; the key is wiped. */
+ACCEL_API void accel_sm2_private_key_free(accel_sm2_private_key* key);
+/* The secret itself: whoever takes it wipes it. */
 ACCEL_API accel_status accel_sm2_private_key_bytes(const accel_sm2_private_key* key, uint8_t secret_out[32]);
+/* Its public key, computed when the key was made. */
 ACCEL_API accel_status accel_sm2_private_key_public(const accel_sm2_private_key* key, uint8_t public_key_out[64]);
 
 /* Sign: item i with private_keys[indices[i]], or with private_keys[0] for all when indices is NULL. The nonce mixes
- * 32 bytes of the system's generator with the private key and the digest. signatures_out: 64 * count bytes. */
+ * 32 bytes of the system's generator with the private key and the digest. signatures_out: 64 * count bytes, zero where
+ * a call that failed has made none. ACCEL_NO_RANDOM: the system's generator failed. */
 ACCEL_API accel_status accel_sm2_sign_digest_many(accel_device* device, uint8_t* signatures_out,
                                                   const accel_sm2_private_key* const* private_keys,
                                                   uint64_t private_key_count, const uint32_t* indices,
@@ -248,7 +282,8 @@ ACCEL_API accel_status accel_sm2_sign_many(accel_device* device, uint8_t* signat
                                            uint64_t id_length, uint64_t count);
 
 /* Encodings. Buffers for output have a capacity; *length_out is what is needed even when the capacity is too small
- * (then ACCEL_BAD_ARGUMENT). */
+ * (then ACCEL_BAD_ARGUMENT), so NULL and a capacity of 0 ask for the length. An input that does not parse, or is longer
+ * than 1 MiB, is ACCEL_BAD_ENCODING; a point off the curve or a secret outside 1 to n-2 is ACCEL_BAD_KEY. */
 
 /* Is x || y a point of the curve? ACCEL_OK or ACCEL_BAD_KEY. */
 ACCEL_API accel_status accel_sm2_public_key_check(const uint8_t public_key[64]);
@@ -281,7 +316,8 @@ ACCEL_API accel_status accel_sm2_private_key_to_pem(char* pem_out, uint64_t capa
  * when negative), so that it fails the range check and not the parser. */
 ACCEL_API accel_status accel_sm2_signatures_from_der(accel_device* device, uint8_t* signatures_out, uint8_t* status_out,
                                                      const accel_messages* ders, uint64_t count);
-/* r || s to DER: item i stands at ders_out + i * 72 (at most 72 bytes) and has lengths_out[i] bytes. */
+/* r || s to DER: item i stands at ders_out + i * 72 (at most 72 bytes) and has lengths_out[i] bytes. ders_out: 72 *
+ * count bytes; lengths_out: `count` bytes. */
 ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device* device, uint8_t* ders_out, uint8_t* lengths_out,
                                                    const uint8_t* signatures, uint64_t signatures_stride,
                                                    uint64_t count);
@@ -313,7 +349,7 @@ ACCEL_API accel_status accel_merkle_rule_name(const char** name_out, uint32_t ru
 ACCEL_API accel_status accel_merkle_leaf_hashes(accel_device* device, uint8_t* hashes_out, uint32_t rule,
                                                 const accel_messages* leaves, uint64_t count);
 
-/* A tree that grows. Any number of threads may use one tree, also while one of them appends: a call sees the tree
+/* A tree that grows. Any number of threads may use one tree, also while some of them append: a call sees the tree
  * before or after an append, never in between. An append that fails leaves the tree as it was. */
 typedef struct accel_merkle_tree accel_merkle_tree;
 
@@ -323,16 +359,18 @@ typedef enum accel_merkle_keep {
                                 leaf hashes and proofs */
 } accel_merkle_keep;
 
-/* A tree without leaves. Free it with accel_merkle_tree_free. */
+/* A tree without leaves. */
 ACCEL_API accel_status accel_merkle_tree_new(accel_device* device, accel_merkle_tree** tree_out, uint32_t rule,
                                              uint32_t keep);
-ACCEL_API void accel_merkle_tree_free(accel_merkle_tree* tree); /* NULL is allowed; nobody may be using the tree */
+/* NULL is allowed; nobody may be using the tree. */
+ACCEL_API void accel_merkle_tree_free(accel_merkle_tree* tree);
 /* Append `count` leaves, or leaves given by their hashes (32 bytes each, taken as they are). */
 ACCEL_API accel_status accel_merkle_tree_append(accel_merkle_tree* tree, const accel_messages* leaves, uint64_t count);
 ACCEL_API accel_status accel_merkle_tree_append_hashes(accel_merkle_tree* tree, const uint8_t* leaf_hashes,
                                                        uint64_t leaf_hashes_stride, uint64_t count);
 /* Root and number of leaves of one moment. Either pointer may be NULL. */
 ACCEL_API accel_status accel_merkle_tree_head(const accel_merkle_tree* tree, uint8_t root_out[32], uint64_t* size_out);
+/* The hash of one leaf; an index that is no leaf's is ACCEL_BAD_ARGUMENT. */
 ACCEL_API accel_status accel_merkle_tree_leaf_hash(const accel_merkle_tree* tree, uint8_t hash_out[32], uint64_t index);
 
 /* Proofs are bytes: docs/proofs.md describes them one by one, and each has one encoding. */
@@ -382,7 +420,7 @@ typedef struct accel_merkle_proof {
  * sets proof_out->struct_size; the arrays of *proof_out point into `encoded`. */
 ACCEL_API accel_status accel_merkle_proof_decode(accel_merkle_proof* proof_out, const uint8_t* encoded,
                                                  uint64_t length);
-/* ACCEL_BAD_ARGUMENT for fields that make no well-formed proof. */
+/* ACCEL_BAD_ARGUMENT for fields that make no well-formed proof. Capacity and *length_out as above. */
 ACCEL_API accel_status accel_merkle_proof_encode(uint8_t* encoded_out, uint64_t capacity, uint64_t* length_out,
                                                  const accel_merkle_proof* proof);
 
