@@ -120,6 +120,15 @@ symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing
 	python tools/check_symbols.py build/editable-* csrc/include/accel/accel.h
 	printf '#include <accel/accel.h>\n' | gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -Icsrc/include -xc -
 
+.PHONY: package
+package: $(VENV)/.test ## C and C++ programs use what `cmake --install` leaves, through CMake and pkg-config
+	$(call build,checked,accel accel_static)
+	prefix=$$(mktemp -d)
+	trap 'rm -rf "$$prefix"' EXIT
+	cmake --install build/checked --prefix "$$prefix/first" >/dev/null
+	mv "$$prefix/first" "$$prefix/moved"  # no file in it names an absolute path
+	tools/check_package.sh prefix "$$prefix/moved"
+
 .PHONY: wheel
 wheel: $(VENV)/.test ## build and repair the wheel, then try it in an environment of its own
 	tools/check_wheel.sh

@@ -2,7 +2,7 @@
 # Brings a Debian 12 machine to where `make` targets run: system packages, then a virtual environment in .venv.
 #
 #   tools/setup.sh demo     what `make demo` needs: compiler, build tools, Python, openssl
-#   tools/setup.sh test     also GoogleTest, libcrypto's headers, the tools that check the tree
+#   tools/setup.sh test     also GoogleTest, libcrypto's headers, pkg-config, the tools that check the tree
 #   tools/setup.sh ci       also valgrind, clang (libFuzzer), the aarch64 cross compiler and qemu-user
 #
 # Nothing that is there already is installed again, and apt-get is not touched when nothing is missing. Without root
@@ -56,6 +56,7 @@ missing_packages() {
   [ "$level" = demo ] && return
   header gtest/gtest.h || echo libgtest-dev
   header openssl/evp.h || echo libssl-dev
+  has pkg-config || echo pkg-config
   [ "$level" = test ] && return
   has valgrind && header valgrind/memcheck.h || echo valgrind
   has clang++ || echo clang

@@ -1,0 +1,54 @@
+/* What a program that links libaccel does first: is it the library that I was compiled for? Then a digest and two
+ * signatures, with the answers of the standards. Prints "ok"; anything else is an error. */
+#include <accel/accel.h>
+#include <stdio.h>
+#include <string.h>
+
+static int fail(const char* what) {
+  fprintf(stderr, "%s: %s\n", what, accel_last_error());
+  return 1;
+}
+
+/* GB/T 32905-2016, annex A, example 1 */
+static const uint8_t ABC_DIGEST[32] = {0x66, 0xc7, 0xf0, 0xf4, 0x62, 0xee, 0xed, 0xd9, 0xd1, 0xf2, 0xd4,
+                                       0x6b, 0xdc, 0x10, 0xe4, 0xe2, 0x41, 0x67, 0xc4, 0x87, 0x5c, 0xf2,
+                                       0xf7, 0xa2, 0x29, 0x7d, 0xa0, 0x2b, 0x8f, 0x4b, 0xa8, 0xe0};
+/* GB/T 32918.5-2017, annex A: public key, and signature of "message digest" under the default ID */
+static const uint8_t KEY[64] = {0x09, 0xf9, 0xdf, 0x31, 0x1e, 0x54, 0x21, 0xa1, 0x50, 0xdd, 0x7d, 0x16, 0x1e,
+                                0x4b, 0xc5, 0xc6, 0x72, 0x17, 0x9f, 0xad, 0x18, 0x33, 0xfc, 0x07, 0x6b, 0xb0,
+                                0x8f, 0xf3, 0x56, 0xf3, 0x50, 0x20, 0xcc, 0xea, 0x49, 0x0c, 0xe2, 0x67, 0x75,
+                                0xa5, 0x2d, 0xc6, 0xea, 0x71, 0x8c, 0xc1, 0xaa, 0x60, 0x0a, 0xed, 0x05, 0xfb,
+                                0xf3, 0x5e, 0x08, 0x4a, 0x66, 0x32, 0xf6, 0x07, 0x2d, 0xa9, 0xad, 0x13};
+static const uint8_t SIGNATURE[64] = {0xf5, 0xa0, 0x3b, 0x06, 0x48, 0xd2, 0xc4, 0x63, 0x0e, 0xea, 0xc5, 0x13, 0xe1,
+                                      0xbb, 0x81, 0xa1, 0x59, 0x44, 0xda, 0x38, 0x27, 0xd5, 0xb7, 0x41, 0x43, 0xac,
+                                      0x7e, 0xac, 0xee, 0xe7, 0x20, 0xb3, 0xb1, 0xb6, 0xaa, 0x29, 0xdf, 0x21, 0x2f,
+                                      0xd8, 0x76, 0x31, 0x82, 0xbc, 0x0d, 0x42, 0x1c, 0xa1, 0xbb, 0x90, 0x38, 0xfd,
+                                      0x1f, 0x7f, 0x42, 0xd4, 0x84, 0x0b, 0x69, 0xc4, 0x85, 0xbb, 0xc1, 0xaa};
+
+int main(void) {
+  static const char text[] = "message digest";
+  uint8_t digest[32], signatures[128], status[2];
+  accel_messages messages;
+
+  if (accel_require_abi(ACCEL_ABI_VERSION) != ACCEL_OK) return fail("accel_require_abi");
+  if (accel_require_version(accel_version()) != ACCEL_OK) return fail("accel_require_version");
+
+  if (accel_sm3_hash_many(NULL, digest, (const uint8_t*)"abc", 3, 3, 1) != ACCEL_OK) return fail("accel_sm3_hash_many");
+  if (memcmp(digest, ABC_DIGEST, sizeof digest) != 0) return fail("a wrong digest");
+
+  memset(&messages, 0, sizeof messages);
+  messages.struct_size = sizeof messages;
+  messages.layout = ACCEL_LAYOUT_STRIDED;
+  messages.data = (const uint8_t*)text;
+  messages.length = sizeof text - 1;
+  memcpy(signatures, SIGNATURE, 64);
+  memcpy(signatures + 64, SIGNATURE, 64);
+  signatures[127] ^= 1;
+  if (accel_sm2_verify_many(NULL, status, KEY, 0, signatures, 64, &messages, (const uint8_t*)ACCEL_SM2_DEFAULT_ID,
+                            ACCEL_SM2_DEFAULT_ID_LENGTH, 2) != ACCEL_OK) {
+    return fail("accel_sm2_verify_many");
+  }
+  if (status[0] != ACCEL_OK || status[1] != ACCEL_BAD_SIGNATURE) return fail("a wrong verdict");
+  puts("ok");
+  return 0;
+}
