@@ -120,6 +120,14 @@ symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing
 	python tools/check_symbols.py build/editable-* csrc/include/accel/accel.h
 	printf '#include <accel/accel.h>\n' | gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -Icsrc/include -xc -
 
+.PHONY: abi
+abi: $(VENV)/.ci ## the ABI is that of csrc/capi/accel.abi, or adds to it
+	tools/check_abi.sh check
+
+.PHONY: abi-baseline
+abi-baseline: $(VENV)/.ci ## write csrc/capi/accel.abi anew, on purpose: see HACKING.md
+	tools/check_abi.sh write
+
 .PHONY: package
 package: $(VENV)/.test ## C and C++ programs use what `cmake --install` leaves, through CMake and pkg-config
 	$(call build,checked,accel accel_static)

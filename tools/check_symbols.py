@@ -1,7 +1,8 @@
 """Check what the linker sees of the library.
 
-1. libaccel.so exports the functions that accel.h declares, and nothing else, under the symbol version ACCEL_<ABI>.
-   That goes for the library of the build and for each further one, say of a wheel.
+1. libaccel.so exports the functions that accel.h declares, and nothing else, under the symbol version ACCEL_<ABI>; its
+   name is libaccel.so.<ABI>, or libaccel.so inside the Python package. That goes for the library of the build and for
+   each further one, say of a wheel.
 2. libaccel.a defines nothing that could meet a name of the program that it is linked into: accel_* for C, the namespace
    accel for C++.
 3. A file compiled for instructions beyond the baseline defines nothing that the linker could pick for code that runs on
@@ -36,7 +37,12 @@ def check_shared(library: Path, declared: set[str], abi: str) -> list[str]:
     """Deviations of one libaccel.so."""
     exported = {name for kind, name in symbols(library, "--dynamic") if kind != "A"}
     wanted = {f"{name}@@ACCEL_{abi}" for name in declared}
-    problems = [f"{library}: {name} is declared and not exported" for name in sorted(wanted - exported)]
+    dynamic = subprocess.run(["readelf", "-d", str(library)], check=True, capture_output=True, text=True).stdout
+    soname = re.search(r"SONAME.*\[(.*)\]", dynamic)
+    problems = []
+    if not soname or soname[1] not in {"libaccel.so", f"libaccel.so.{abi}"}:
+        problems.append(f"{library}: its name is {soname[1] if soname else 'missing'}")
+    problems += [f"{library}: {name} is declared and not exported" for name in sorted(wanted - exported)]
     return problems + [f"{library}: {name} is exported and not declared" for name in sorted(exported - wanted)]
 
 

@@ -6,7 +6,7 @@
 #include "tests.h"
 
 int main(void) {
-  test_constants();
+  test_status_names();
   test_library();
   test_symbols();
   make_fixture();

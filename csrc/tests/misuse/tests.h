@@ -7,7 +7,7 @@
 
 #include "accel/accel.h"
 
-void test_constants(void);
+void test_status_names(void);
 void test_library(void);
 void test_symbols(void);
 void test_sm3_streams(void);
