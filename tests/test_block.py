@@ -446,7 +446,7 @@ def test_no_parquet_file(tmp_path: Path, content: bytes):
 
 def test_no_file(tmp_path: Path):
     assert "No such file or directory" in refused(tmp_path / "nothing")
-    assert "expected a Parquet file, got a directory or a device" in refused(tmp_path)
+    assert "expected a Parquet file or a raw block, got a directory without" in refused(tmp_path)
     assert "expected a Parquet file, got a directory or a device" in refused(Path("/dev/zero"))
 
 

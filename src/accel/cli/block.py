@@ -1,4 +1,4 @@
-"""`accel make-block` and `accel verify`: blocks of signed transactions in Parquet files."""
+"""`accel make-block` and `accel verify`: blocks of signed transactions in Parquet files and raw directories."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from accel.cli.output import INVALID, VALID, JsonOption, emit, job, out, progress_bar
+from accel.errors import ArgumentError
 
 STATUS_STYLES = {"OK": "green", "BAD_SIGNATURE": "red", "BAD_KEY": "magenta", "BAD_RANGE": "yellow"}
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The block; overwritten once the new one is complete.")
+    Path | None, typer.Argument(metavar="[FILE]", help="A Parquet file; overwritten once the new one is complete.")
+]
+RawOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--raw",
+        metavar="DIR",
+        help="A directory for the block as flat arrays (docs/raw-blocks.md): instead of FILE, or beside it. "
+        "Only a raw block is overwritten.",
+    ),
 ]
 CountOption = Annotated[int, typer.Option("--count", min=0, help="Transactions.")]
 SignersOption = Annotated[int, typer.Option("--signers", min=1, help="Keys that sign.")]
@@ -26,7 +36,9 @@ SeedOption = Annotated[
         "--seed", min=0, help="Repeats keys, messages and damage (nonces stay random). The keys are no secret then."
     ),
 ]
-BlockArgument = Annotated[Path, typer.Argument(metavar="BLOCK", help="A Parquet file.")]
+BlockArgument = Annotated[
+    Path, typer.Argument(metavar="BLOCK", help="A Parquet file, or the directory of a raw block.")
+]
 LimitOption = Annotated[
     int, typer.Option("--bad-rows-limit", min=0, help="How many bad rows to list; all are counted.")
 ]
@@ -34,10 +46,11 @@ LimitOption = Annotated[
 
 @job
 def make_block(
-    file: FileArgument,
     count: CountOption,
     signers: SignersOption,
     message_size: SizeOption,
+    file: FileArgument = None,
+    raw: RawOption = None,
     damaged: DamagedOption = 0,
     seed: SeedOption = None,
     as_json: JsonOption = False,
@@ -45,28 +58,39 @@ def make_block(
     """Make a block of signed transactions to try verification on.
 
     Each row's signer is drawn at random. Which rows were damaged, and how, stands in the file's metadata under
-    `accel.block` and in the JSON output.
+    `accel.block`, in the raw block's `block.json` and in the JSON output.
     """
+    if file is None and raw is None:
+        raise ArgumentError("expected FILE, --raw DIR or both, got neither")
     from accel import ledger  # noqa: PLC0415  pyarrow takes long to load, and most commands do without
 
     keys = ledger.Signers.random(signers) if seed is None else ledger.Signers.from_seed(signers, seed)
     with progress_bar("signing") as progress:
         made = ledger.make_block(
-            file, count=count, signers=keys, message_size=message_size, damaged=damaged, seed=seed, progress=progress
+            file,
+            raw=raw,
+            count=count,
+            signers=keys,
+            message_size=message_size,
+            damaged=damaged,
+            seed=seed,
+            progress=progress,
         )
     rate = made.rows / made.seconds
     if as_json:
         rows = [{"row": r.row, "damage": r.damage.name, "status": r.damage.status} for r in made.damaged]
         emit(
             {
-                "file": str(file),
+                "file": file and str(file),
+                "raw": raw and str(raw),
                 "rows": made.rows,
                 "signers": made.signers,
                 "message_size": made.message_size,
                 "seed": made.seed,
                 "damaged": rows,
                 "expected_counts": made.expected_counts,
-                "bytes": file.stat().st_size,
+                "bytes": file and file.stat().st_size,
+                "raw_bytes": raw and sum(entry.stat().st_size for entry in raw.iterdir()),
                 "seconds": made.seconds,
                 "rate": rate,
             }
@@ -74,7 +98,7 @@ def make_block(
         return VALID
     out.print(
         Text.assemble(
-            (str(file), "bold"),
+            (", ".join(str(path) for path in (file, raw) if path), "bold"),
             f"  {made.rows:,} transactions of {made.message_size:,} B by {made.signers:,} signers, ",
             f"{len(made.damaged):,} damaged, seed {made.seed}; {rate:,.0f} signed/s",
         ),
@@ -88,7 +112,8 @@ def verify(block: BlockArgument, bad_rows_limit: LimitOption = 100, as_json: Jso
     """Verify every signature of a block, hash every transaction, compute the Merkle root.
 
     BLOCK is a Parquet file with the columns public_key (64 bytes x || y), signature (64 bytes r || s; raw, never DER)
-    and message; a column key_index may be there and is not read. Files larger than memory stream through.
+    and message; a column key_index may be there and is not read. Or it is a directory that make-block --raw wrote; its
+    root.bin must then be the root. Blocks larger than memory stream through.
     """
     from accel import ledger  # noqa: PLC0415  see make_block
 
@@ -98,16 +123,17 @@ def verify(block: BlockArgument, bad_rows_limit: LimitOption = 100, as_json: Jso
         emit({"file": str(block), **report_json(report)})
     else:
         print_report(str(block), report)
-    return INVALID if report.bad_total else VALID
+    return VALID if report.valid else INVALID
 
 
 def report_json(report: Any) -> dict[str, Any]:
     """A `ledger.BlockReport` for JSON."""
     return {
         "rows": report.rows,
-        "valid": report.bad_total == 0,
-        "merkle_rule": "rfc9162",
+        "valid": report.valid,
+        "merkle_rule": report.merkle_rule,
         "merkle_root": report.merkle_root.hex(),
+        "root_as_recorded": report.root_as_recorded,
         "counts": report.counts,
         "bad_total": report.bad_total,
         "bad": [{"row": bad.row, "status": bad.status} for bad in report.bad],
@@ -126,7 +152,9 @@ def print_report(name: str, report: Any) -> None:
     table.add_column(style="bold")
     table.add_row("block", Text(name))
     table.add_row("transactions", f"{report.rows:,}, {report.message_bytes / 1e6:,.1f} MB")
-    table.add_row("Merkle root", f"[cyan]{report.merkle_root.hex()}[/]  rfc9162")
+    recorded = {None: "", True: ", as recorded", False: f", [red]recorded as {(report.recorded_root or b'').hex()}[/]"}
+    root = f"[cyan]{report.merkle_root.hex()}[/]  {report.merkle_rule}{recorded[report.root_as_recorded]}"
+    table.add_row("Merkle root", root)
     for status, count in report.counts.items():
         style = STATUS_STYLES[status] if count else "dim"
         table.add_row(status, f"[{style}]{count:,}[/]")

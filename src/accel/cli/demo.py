@@ -224,6 +224,7 @@ def _second_opinion(
     from accel.demo import crosscheck, rates  # noqa: PLC0415
 
     _heading(3, "OpenSSL's opinion", as_json)
+    assert made.path is not None
     rows = crosscheck.read_rows(made.path)
     bad = {entry.row for entry in report.bad}
     sample = _sample(sorted(bad), _CROSS_CHECKED_BAD) + _sample(

@@ -17,6 +17,9 @@ change a verdict: verification goes by `public_key` alone.
 
 The Merkle root is over the messages in row order, rule `rfc9162`.
 
+A raw block (`RawBlock`) is the same as a directory of flat arrays, for programs without a Parquet library;
+docs/raw-blocks.md describes it.
+
 Needs the extra `cli` (pyarrow).
 """
 
@@ -29,6 +32,7 @@ except ImportError as error:
 
 from accel.ledger.damage import DAMAGES, Damage, DamagedRow
 from accel.ledger.layout import MERKLE_RULE, Block, BlockError
+from accel.ledger.raw import RawBlock
 from accel.ledger.signers import KnownSigners
 from accel.ledger.verifier import BadRow, BlockReport, verify_block
 from accel.ledger.writer import MadeBlock, Signers, make_block
@@ -44,6 +48,7 @@ __all__ = [
     "DamagedRow",
     "KnownSigners",
     "MadeBlock",
+    "RawBlock",
     "Signers",
     "make_block",
     "verify_block",

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from accel import merkle, sm2
 from accel.errors import AccelError
 
 MERKLE_RULE: Final = "rfc9162"
@@ -68,8 +69,33 @@ class Batch:
         return int(pc.sum(pc.binary_length(self.messages)).as_py() or 0)
 
 
+@dataclass(frozen=True)
+class RowGroup:
+    """Consecutive rows of a block that is being made.
+
+    Attributes:
+        keys: (N, 64) uint8.
+        signatures: (N, 64) uint8.
+        messages: (N, size) uint8.
+        indices: (N,) uint32, who signed, in the maker's list.
+        statuses: (N,) uint8, what verification must give each row.
+    """
+
+    keys: ByteRows
+    signatures: ByteRows
+    messages: ByteRows
+    indices: npt.NDArray[np.uint32]
+    statuses: ByteRows
+
+
 class Block:
     """A block's file, opened and its columns checked; a context manager.
+
+    Attributes:
+        path: the file.
+        rule: name of the Merkle rule.
+        id: the signers' ID.
+        recorded_root: None: a file does not say what its root is.
 
     Args:
         path: a Parquet file.
@@ -77,6 +103,10 @@ class Block:
     Raises:
         BlockError: no such file, no Parquet file, or a column is missing or of the wrong type.
     """
+
+    rule: merkle.RuleName = MERKLE_RULE
+    id = sm2.DEFAULT_ID
+    recorded_root = None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from accel import sm2
 from accel.ledger.layout import ByteRows
+from accel.sm2._common import NoZA
 
 # A key's tables cost about as much as this many verifications without them. A key is taken in after that many valid
 # signatures, and the ring is rebuilt when as many rows per key of the new ring have been verified the slow way: then
@@ -28,9 +29,16 @@ class KnownSigners:
     Args:
         capacity: keys that the ring may hold; as many others are counted at a time.
         table_memory: bytes for the ring's tables. The ring stops growing when they are used up.
+        id: the signers' ID, or `sm2.NO_ZA`.
     """
 
-    def __init__(self, capacity: int = 4_096, table_memory: int = 256 << 20) -> None:
+    def __init__(
+        self,
+        capacity: int = 4_096,
+        table_memory: int = 256 << 20,
+        id: bytes | NoZA = sm2.DEFAULT_ID,  # noqa: A002 - the standard's name
+    ) -> None:
+        self._id = id
         self._capacity = capacity
         self._table_memory = table_memory
         self._ring: Any = None
@@ -56,7 +64,7 @@ class KnownSigners:
         strangers = np.flatnonzero(~known)
         while strangers.size:
             rows, strangers = strangers[:_STRANGERS_AT_ONCE], strangers[_STRANGERS_AT_ONCE:]
-            statuses[rows] = sm2.verify_many(keys[rows], signatures[rows], messages.take(rows))
+            statuses[rows] = sm2.verify_many(keys[rows], signatures[rows], messages.take(rows), id=self._id)
             if self._learn(keys[rows[statuses[rows] == sm2.OK]]) and strangers.size:
                 slots = self._find(keys[strangers])
                 known = slots >= 0
@@ -108,7 +116,7 @@ class KnownSigners:
         new_keys = np.frombuffer(b"".join(added), np.uint8).reshape(-1, 64)
         keys = new_keys if self._ring is None else np.concatenate([self._ring.public_keys, new_keys])
         self._ring = None  # before its successor takes memory for tables
-        self._ring = sm2.KeyRing(keys, memory_limit=self._table_memory)
+        self._ring = sm2.KeyRing(keys, id=self._id, memory_limit=self._table_memory)
         words = np.ascontiguousarray(keys).view(np.uint64)
         order = np.argsort(words[:, 7], kind="stable")
         self._words, self._slots = words[order], order.astype(np.uint32)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 import accel
 from accel import merkle, sm2
 from accel.ledger.layout import MERKLE_RULE, Batch, Block, ByteRows, Progress
+from accel.ledger.raw import RawBlock
 from accel.ledger.signers import KnownSigners
 
 ITEM_STATUSES = (sm2.OK, sm2.BAD_SIGNATURE, sm2.BAD_KEY, sm2.BAD_RANGE)
@@ -36,7 +38,9 @@ class BlockReport:
 
     Attributes:
         rows: transactions in the block.
-        merkle_root: root over the messages in row order, rule rfc9162; of the empty tree when there are no rows.
+        merkle_root: root over the messages in row order; of the empty tree when there are no rows.
+        merkle_rule: the rule of the tree; rfc9162 but for raw blocks of other makers.
+        recorded_root: the root that a raw block claims; None for a Parquet file.
         counts: rows by status name; every status occurs.
         bad: the first bad rows, in order, as many as were asked for.
         message_bytes: bytes of all messages together.
@@ -48,6 +52,8 @@ class BlockReport:
 
     rows: int = 0
     merkle_root: bytes = b""
+    merkle_rule: str = MERKLE_RULE
+    recorded_root: bytes | None = None
     counts: dict[str, int] = field(default_factory=lambda: {sm2.STATUS_NAMES[s]: 0 for s in ITEM_STATUSES})
     bad: list[BadRow] = field(default_factory=list)
     message_bytes: int = 0
@@ -60,6 +66,16 @@ class BlockReport:
     def bad_total(self) -> int:
         """Number of bad rows, listed or not."""
         return self.rows - self.counts[sm2.STATUS_NAMES[sm2.OK]]
+
+    @property
+    def root_as_recorded(self) -> bool | None:
+        """Whether the root is the recorded one; None if none is recorded."""
+        return None if self.recorded_root is None else self.recorded_root == self.merkle_root
+
+    @property
+    def valid(self) -> bool:
+        """Whether every row is valid, and the root the recorded one if there is one."""
+        return self.bad_total == 0 and self.root_as_recorded is not False
 
     @property
     def rate(self) -> float:
@@ -79,25 +95,29 @@ def verify_block(
     tables of at most 4,096 signers within 256 MiB, and the tree's right edge.
 
     Args:
-        path: a Parquet file with the columns of `accel.ledger`.
+        path: a Parquet file with the columns of `accel.ledger`, or the directory of a raw block. Of a raw block the ID
+            and the rule in its header hold; the statuses that it expects are not read.
         bad_rows_limit: how many bad rows to list (all are counted).
         progress: called now and then with the rows verified so far and the rows in all.
 
     Raises:
-        BlockError: the file cannot be read as a block.
+        BlockError: the file or directory cannot be read as a block.
     """
     started = time.perf_counter()
     report = BlockReport(threads=accel.num_threads())
-    signers = KnownSigners()
-    tree = merkle.Tree([], rule=MERKLE_RULE, keep="root")
-    with Block(path) as block, closing(_prefetch(block.batches())) as batches:
+    with (
+        RawBlock(path) if Path(path).is_dir() else Block(path) as block,
+        closing(_prefetch(block.batches())) as batches,
+    ):
+        signers = KnownSigners(id=block.id)
+        tree = merkle.Tree([], rule=block.rule, keep="root")
         for batch in batches:
             statuses = signers.verify(batch.keys, batch.signatures, batch.messages)
             tree.append(batch.messages)
             _count(report, batch, statuses, bad_rows_limit)
             if progress is not None:
                 progress(report.rows, block.rows)
-    report.merkle_root = tree.root
+    report.merkle_root, report.merkle_rule, report.recorded_root = tree.root, block.rule, block.recorded_root
     report.known_signers = len(signers)
     report.kernels = {op: accel.active_kernel(op) for op in ("sm3.hash", "sm2.verify")}
     report.seconds = time.perf_counter() - started

@@ -1,4 +1,7 @@
-"""Making a block of signed transactions: throw-away signers, pseudo-random messages, damages in known ways."""
+"""Making a block of signed transactions: throw-away signers, pseudo-random messages, damages in known ways.
+
+What is made goes to sinks: functions that take one row group after the other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import secrets
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,8 @@ import pyarrow.parquet as pq
 from accel import sm2, sm3
 from accel.errors import ArgumentError
 from accel.ledger.damage import DamagedRow, Transaction, plan
-from accel.ledger.layout import METADATA_KEY, SCHEMA, BlockError, ByteRows, Progress
+from accel.ledger.layout import METADATA_KEY, SCHEMA, BlockError, ByteRows, Progress, RowGroup
+from accel.ledger.raw import raw_writer
 
 ROW_GROUP_ROWS = 65_536
 ROW_GROUP_BYTES = 32 << 20  # of messages; fewer rows when messages are large
@@ -33,6 +37,8 @@ MAX_SIGNERS = 1 << 20
 # are the last 20 bytes of the SM3 of a public key.
 _HEADER = np.dtype([("number", ">u8"), ("sender", "u1", 20), ("recipient", "u1", 20), ("amount", ">u8")])
 _PLAN_STREAM, _MESSAGE_STREAM = 0, 1  # kinds of random streams, each drawn from the seed
+
+_STATUS_CODES = {name: code for code, name in sm2.STATUS_NAMES.items()}
 
 Random = np.random.Generator
 
@@ -73,7 +79,8 @@ class MadeBlock:
     """A block that was written.
 
     Attributes:
-        path: the file.
+        path: the Parquet file, or None.
+        raw: the raw block's directory, or None.
         rows: transactions.
         signers: keys that signed in turn.
         message_size: bytes per message.
@@ -82,7 +89,8 @@ class MadeBlock:
         seconds: wall clock, writing included.
     """
 
-    path: Path
+    path: Path | None
+    raw: Path | None
     rows: int
     signers: int
     message_size: int
@@ -116,8 +124,9 @@ class MadeBlock:
 
 
 def make_block(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | None,
     *,
+    raw: str | os.PathLike[str] | None = None,
     count: int,
     signers: Signers,
     message_size: int,
@@ -128,7 +137,9 @@ def make_block(
     """Write a block of `count` signed transactions, row group by row group, and put it in place when it is complete.
 
     Args:
-        path: the file; overwritten. Until the block is complete it keeps what it had.
+        path: a Parquet file; overwritten. Until the block is complete it keeps what it had. None: no such file.
+        raw: a directory for the same block as flat arrays (docs/raw-blocks.md), for programs without a Parquet library.
+            A raw block that is there is overwritten in the same way; a directory with anything else in it is an error.
         count: rows.
         signers: who signs; each row's signer is drawn at random.
         message_size: bytes per message, at most 16 MiB.
@@ -138,42 +149,77 @@ def make_block(
         progress: called now and then with the rows written so far and the rows in all.
 
     Raises:
-        ArgumentError: a number is out of range.
-        BlockError: the file cannot be written.
+        ArgumentError: a number is out of range, or there is neither `path` nor `raw`.
+        BlockError: the file or the directory cannot be written.
     """
     started = time.perf_counter()
+    if path is None and raw is None:
+        raise ArgumentError("path, raw: expected at least one, got neither")
     _check_numbers(count, message_size, damaged)
     if seed is None:
         seed = secrets.randbits(63)
     planned = plan(
         count, damaged, message_size=message_size, signers=len(signers), random=_random(seed, _PLAN_STREAM, 0)
     )
-    made = MadeBlock(Path(path), count, len(signers), message_size, seed, planned)
-    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(made.metadata)})
+    made = MadeBlock(
+        None if path is None else Path(path),
+        None if raw is None else Path(raw),
+        count,
+        len(signers),
+        message_size,
+        seed,
+        planned,
+    )
     try:
-        # Random keys and messages do not compress; keys repeat, and there a dictionary helps. Checksums tell a damaged
-        # file from a bad signature.
-        with (
-            _replacing(made.path) as temporary,
-            pq.ParquetWriter(
-                temporary,
-                schema,
-                compression="NONE",
-                use_dictionary=["public_key"],
-                write_statistics=False,
-                write_page_checksum=True,
-            ) as writer,
-        ):
+        with contextlib.ExitStack() as stack:
+            sinks = [stack.enter_context(sink) for sink in _sinks(made, signers)]
             written = 0
-            for table in _row_groups(made, signers, schema):
-                writer.write_table(table, row_group_size=table.num_rows)
-                written += table.num_rows
+            for group in _row_groups(made, signers):
+                for write in sinks:
+                    write(group)
+                written += len(group.keys)
                 if progress is not None:
                     progress(written, count)
     except (OSError, pa.ArrowException) as error:
-        raise BlockError(f"{path}: cannot be written: {error}") from error
+        raise BlockError(f"{' and '.join(map(str, filter(None, (path, raw))))}: cannot be written: {error}") from error
     made.seconds = time.perf_counter() - started
     return made
+
+
+Sink = Callable[[RowGroup], None]
+
+
+def _sinks(made: MadeBlock, signers: Signers) -> Iterator[contextlib.AbstractContextManager[Sink]]:
+    if made.path is not None:
+        yield _parquet_writer(made.path, made.metadata)
+    if made.raw is not None:
+        yield raw_writer(made.raw, signers.public_keys, made.metadata)
+
+
+@contextlib.contextmanager
+def _parquet_writer(path: Path, metadata: dict[str, Any]) -> Iterator[Sink]:
+    """A Parquet file that takes its place when it is complete."""
+    schema = SCHEMA.with_metadata({METADATA_KEY: json.dumps(metadata)})
+    # Random keys and messages do not compress; keys repeat, and there a dictionary helps. Checksums tell a damaged
+    # file from a bad signature.
+    with (
+        _replacing(path) as temporary,
+        pq.ParquetWriter(
+            temporary,
+            schema,
+            compression="NONE",
+            use_dictionary=["public_key"],
+            write_statistics=False,
+            write_page_checksum=True,
+        ) as writer,
+    ):
+
+        def write(group: RowGroup) -> None:
+            columns = [_fixed_width(group.keys), _fixed_width(group.signatures), _binary(group.messages)]
+            table = pa.table([*columns, pa.array(group.indices)], schema=schema)
+            writer.write_table(table, row_group_size=table.num_rows)
+
+        yield write
 
 
 def _check_numbers(count: int, message_size: int, damaged: int) -> None:
@@ -218,8 +264,7 @@ def _replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _row_groups(made: MadeBlock, signers: Signers, schema: Any) -> Iterator[Any]:
-    """The block's rows as Arrow tables, one per row group."""
+def _row_groups(made: MadeBlock, signers: Signers) -> Iterator[RowGroup]:
     rows_at_once = max(1, min(ROW_GROUP_ROWS, ROW_GROUP_BYTES // max(1, made.message_size)))
     damaged = iter([*made.damaged, None])
     next_damaged = next(damaged)
@@ -230,15 +275,15 @@ def _row_groups(made: MadeBlock, signers: Signers, schema: Any) -> Iterator[Any]
         messages = _messages(made.message_size, first, indices, signers, random)
         keys = signers.public_keys[indices]
         signatures = sm2.sign_many(signers.private_keys, messages, indices=indices)
+        statuses = np.full(rows, sm2.OK, np.uint8)
         while next_damaged is not None and next_damaged.row < first + rows:
             row = next_damaged.row - first
             others = (indices[row] + 1) % len(signers)
             other_key = signers.public_keys[others] if len(signers) > 1 else None
             next_damaged.damage.apply(Transaction(keys[row], signatures[row], messages[row], other_key), random)
+            statuses[row] = _STATUS_CODES[next_damaged.damage.status]
             next_damaged = next(damaged)
-        yield pa.table(
-            [_fixed_width(keys), _fixed_width(signatures), _binary(messages), pa.array(indices)], schema=schema
-        )
+        yield RowGroup(keys, signatures, messages, indices, statuses)
 
 
 def _messages(size: int, first: int, indices: npt.NDArray[np.uint32], signers: Signers, random: Random) -> ByteRows:
