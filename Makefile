@@ -16,6 +16,9 @@ PYTEST_ARGS ?=
 # Built by cpp-test, and tried by a test.
 PYTEST := ACCEL_BENCH_PROGRAM=build/checked/bench/native/accel_bench python -m pytest
 BENCH_ARGS ?=
+# Of make examples: some of c,cpp,go,rust; empty: all whose toolchain is there. And which build's library they get.
+LANGUAGES ?=
+LIBRARY_PRESET ?= release
 
 # Set-up runs again when one of the files that describe it has changed.
 SETUP_INPUTS := pyproject.toml tools/setup.sh
@@ -24,7 +27,7 @@ $(VENV)/.demo $(VENV)/.test $(VENV)/.ci: $(VENV)/.%: $(SETUP_INPUTS)
 
 .PHONY: help
 help: ## list the targets
-	sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 .PHONY: demo
 demo: $(VENV)/.demo ## certificates, a block of 100,000 signed transactions, verified beside OpenSSL
@@ -44,12 +47,16 @@ lint: $(VENV)/.test ## formatting, style and types
 	ruff format --check $(wildcard $(PYTHON_SOURCES))
 	mypy
 	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format --dry-run -Werror
+	! command -v gofmt >/dev/null || [ -z "$$(gofmt -l examples bench | tee /dev/stderr)" ]
+	! command -v rustfmt >/dev/null || rustfmt --edition 2021 --check $$(git ls-files -- '*.rs')
 
 .PHONY: format
 format: $(VENV)/.test ## put formatting right
 	ruff check --fix-only $(wildcard $(PYTHON_SOURCES))
 	ruff format $(wildcard $(PYTHON_SOURCES))
 	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format -i
+	! command -v gofmt >/dev/null || gofmt -w examples bench
+	! command -v rustfmt >/dev/null || rustfmt --edition 2021 $$(git ls-files -- '*.rs')
 
 # $(call build,PRESET[,TARGET]): configure, which takes a second (presets change, and libraries get installed), then
 # build what changed.
@@ -64,6 +71,17 @@ bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and 
 	build/bench/bench/native/accel_bench $(BENCH_ARGS)
 	python bench/overhead.py
 	python bench/threads.py
+
+# $(call install,PRESET): libaccel in build/prefix-PRESET, as programs find it.
+define install
+$(call build,$(1),accel accel_static)
+cmake --install build/$(1) --prefix build/prefix-$(1) >/dev/null
+endef
+
+.PHONY: examples
+examples: $(VENV)/.test ## the programs of examples/node, built against an installed libaccel and tried on a block (LANGUAGES=c,go)
+	$(call install,$(LIBRARY_PRESET))
+	python tools/examples.py build/prefix-$(LIBRARY_PRESET) --jobs $(JOBS) --languages "$(LANGUAGES)"
 
 .PHONY: cpp-test
 cpp-test: $(VENV)/.test

@@ -19,7 +19,11 @@ def test_the_code_on_the_page(page: str, least: int) -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    pages = [path for pattern in ("*.md", "docs/*.md", "bench/*.md", "csrc/*/*.md") for path in ROOT.glob(pattern)]
+    pages = [
+        path
+        for pattern in ("*.md", "docs/*.md", "bench/*.md", "csrc/*/*.md", "examples/**/*.md")
+        for path in ROOT.glob(pattern)
+    ]
     links = [
         (page, target)
         for page in pages

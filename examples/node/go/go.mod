@@ -1,0 +1,3 @@
+module verifyblock
+
+go 1.19
