@@ -66,17 +66,24 @@ cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 endef
 
 .PHONY: bench
-bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and OpenSSL's in one run; Python's overhead; scaling over threads
+bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and OpenSSL's in one run; overhead of Python, Go and Rust; scaling over threads
 	$(call build,bench,accel_bench)
 	build/bench/bench/native/accel_bench $(BENCH_ARGS)
 	python bench/overhead.py
 	python bench/threads.py
+	$(call install,release)
+	python bench/languages.py build/prefix-release
 
 # $(call install,PRESET): libaccel in build/prefix-PRESET, as programs find it.
 define install
 $(call build,$(1),accel accel_static)
 cmake --install build/$(1) --prefix build/prefix-$(1) >/dev/null
 endef
+
+.PHONY: bench-languages
+bench-languages: $(VENV)/.test ## what calls through Go and Rust cost over C, where their toolchains are
+	$(call install,$(LIBRARY_PRESET))
+	python bench/languages.py build/prefix-$(LIBRARY_PRESET) $(BENCH_ARGS)
 
 .PHONY: examples
 examples: $(VENV)/.test ## the programs of examples/node, built against an installed libaccel and tried on a block (LANGUAGES=c,go)
