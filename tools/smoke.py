@@ -48,7 +48,9 @@ def main() -> None:
     for kernel in kernels:
         check_kernel(kernel)
     package = resources.files("accel")
-    for name in ("py.typed", "_native.pyi", "include/accel/accel.h", "lib/libaccel.so", "lib/libaccel.a"):
+    files = ("py.typed", "_native.pyi", "include/accel/accel.h", "lib/libaccel.so", "lib/libaccel.a")
+    golden = ("include/accel/golden.h", "include/accel/accel_golden_pkg.sv", "lib/libaccel_golden.so")
+    for name in (*files, *golden):
         assert package.joinpath(name).is_file(), name
     assert metadata.version("chainaccel") == accel.__version__
     print(f"accel {accel.__version__} works: kernels {', '.join(kernels)}")

@@ -41,7 +41,7 @@ def declarations() -> dict[str, tuple[str, list[tuple[str, str]]]]:
     found = {}
     for result, name, parameters in re.findall(r"ACCEL_GOLDEN_API\s+([^;()]+?)(\baccel_\w+)\(([^;]*?)\);", code):
         pairs = re.findall(r"([^,]*?)\b(\w+)((?:\[\w+\])?)(?:,|$)", re.sub(r"\s+", " ", parameters).strip())
-        typed = [((kind + array).strip(), word) for kind, word, array in pairs if word != "void"]
+        typed = [(kind.strip() + array, word) for kind, word, array in pairs if word != "void"]
         found[name] = (result.strip(), typed)
     return found
 
