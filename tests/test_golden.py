@@ -466,6 +466,17 @@ def test_jacobian_formulas_take_any_numbers():
             assert add_jacobian(first, second) == ((x, -y % CURVE.p, -z % CURVE.p), golden.GENERIC)
 
 
+def test_jacobian_coordinates_come_out_reduced():
+    """Also where an addition hands one of its operands through; and Z = p is Z = 0."""
+    p = CURVE.p
+    unreduced, infinity = (p + 5, p + 6, p + 7), (p + 1, p + 2, p)
+    assert add_jacobian(unreduced, infinity) == ((5, 6, 7), golden.SECOND_INFINITE)
+    assert add_jacobian(infinity, unreduced) == ((5, 6, 7), golden.FIRST_INFINITE)
+    assert add_jacobian(infinity, infinity) == ((1, 1, 0), golden.FIRST_INFINITE)
+    assert add_jacobian(unreduced, None, mixed=True) == ((5, 6, 7), golden.SECOND_INFINITE)
+    assert add_jacobian(infinity, (p + 5, p + 6), mixed=True) == ((5, 6, 1), golden.FIRST_INFINITE)
+
+
 SCALARS = [0, 1, 2, 3, CURVE.n - 1, CURVE.n, CURVE.n + 1, R - 1, 1 << 255, random.Random(12).randrange(R)]
 
 
