@@ -147,26 +147,38 @@ static jacobian jacobian_add(uint32_t* addition, jacobian first, jacobian second
   return sum;
 }
 
-/* [k]P by the binary method, the highest set bit first. Returns the steps, of which those that fit are written. */
-static uint64_t multiply_steps(jacobian* result, accel_golden_step* steps_out, uint64_t capacity, number k,
-                               affine point) {
-  uint64_t count = 0;
-  int started = 0;
-  *result = kJacobianInfinity;
-  for (int i = 255; i >= 0; i--) {
-    started |= (int)bit(k, i);
-    if (!started) continue;
-    for (uint32_t op = ACCEL_GOLDEN_DOUBLE; op <= ACCEL_GOLDEN_ADD; op++) {
-      if (op == ACCEL_GOLDEN_ADD && !bit(k, i)) continue;
-      accel_golden_step step = {.bit = (uint32_t)i, .operation = op};
-      *result = op == ACCEL_GOLDEN_DOUBLE ? jacobian_double(*result)
-                                          : jacobian_add(&step.addition, *result, to_jacobian(point));
-      store_jacobian(step.jacobian, *result);
-      if (count < capacity) steps_out[count] = step;
-      count++;
+/* Where steps go; those beyond the capacity are only counted. */
+typedef struct recorder {
+  accel_golden_step* steps;
+  uint64_t capacity, count;
+} recorder;
+
+static void record(recorder* out, int bit_index, uint32_t operation, uint32_t addition, jacobian accumulator) {
+  if (out->count < out->capacity) {
+    accel_golden_step* step = &out->steps[out->count];
+    step->bit = (uint32_t)bit_index;
+    step->operation = operation;
+    step->addition = addition;
+    store_jacobian(step->jacobian, accumulator);
+  }
+  out->count++;
+}
+
+/* [k]P by the binary method, from the highest set bit down. */
+static jacobian multiply_steps(recorder* out, number k, jacobian point) {
+  jacobian q = kJacobianInfinity;
+  int i = 255;
+  while (i >= 0 && !bit(k, i)) i--;
+  for (; i >= 0; i--) {
+    q = jacobian_double(q);
+    record(out, i, ACCEL_GOLDEN_DOUBLE, 0, q);
+    if (bit(k, i)) {
+      uint32_t addition;
+      q = jacobian_add(&addition, q, point);
+      record(out, i, ACCEL_GOLDEN_ADD, addition, q);
     }
   }
-  return count;
+  return q;
 }
 
 /* ------------------------------------------------------------------------------- the library's face, affine */
@@ -219,8 +231,8 @@ int32_t accel_golden_point_multiply(uint32_t point_out[16], const uint32_t k[8],
   if (point_out == NULL || k == NULL || point == NULL) return ACCEL_GOLDEN_BAD_ARGUMENT;
   const affine p = load_affine(point);
   const int valid = is_group_element(p);
-  jacobian result = kJacobianInfinity;
-  if (valid) multiply_steps(&result, NULL, 0, load(k), p);
+  recorder nowhere = {NULL, 0, 0};
+  const jacobian result = valid ? multiply_steps(&nowhere, load(k), to_jacobian(p)) : kJacobianInfinity;
   store_affine(point_out, to_affine(result));
   return valid ? ACCEL_GOLDEN_OK : ACCEL_GOLDEN_BAD_KEY;
 }
@@ -270,7 +282,8 @@ int32_t accel_golden_point_multiply_trace(accel_golden_step* steps_out, uint64_t
   *count_out = 0;
   const affine p = load_affine(point);
   if (!is_group_element(p)) return ACCEL_GOLDEN_BAD_KEY;
-  jacobian result;
-  *count_out = multiply_steps(&result, steps_out, capacity, load(k), p);
-  return *count_out <= capacity ? ACCEL_GOLDEN_OK : ACCEL_GOLDEN_BAD_ARGUMENT;
+  recorder out = {steps_out, capacity, 0};
+  multiply_steps(&out, load(k), to_jacobian(p));
+  *count_out = out.count;
+  return out.count <= capacity ? ACCEL_GOLDEN_OK : ACCEL_GOLDEN_BAD_ARGUMENT;
 }
