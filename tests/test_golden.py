@@ -113,6 +113,33 @@ def test_unknown_selectors_are_a_status(name):
         assert call(name.removeprefix("accel_golden_"), *arguments) == BAD_ARGUMENT
 
 
+def test_outputs_may_be_inputs():
+    """Each call beside the same call with an array of its own for the output."""
+    numbers = {"mod_mul": 8, "mod_inv": 8, "mont_mul": 8, "to_mont": 8}
+    for name, size in numbers.items():
+        a, b = words(R - 5, size), words(R - 7, size)
+        rest = (golden.P, a, b) if name.endswith("mul") else (golden.P, a)
+        expected = compute(name, *rest)
+        assert call(name, a, *rest) == OK
+        assert integer(a) == expected
+    first, second = (golden.point_words(POINTS[i]) for i in (2, 3))
+    expected = compute("point_add", first, second, size=16)
+    assert call("point_add", second, first, second) == OK
+    assert integer(second) == expected
+    first, second = (golden.jacobian_words(scaled(POINTS[i], 5 + i)) for i in (2, 3))
+    expected = compute("jacobian_add", None, first, second, size=24)
+    assert call("jacobian_add", second, None, first, second) == OK
+    assert integer(second) == expected
+    trace, block = golden.Compression(), buffer(bytes(range(64)))
+    expected = sm3.compress(sm3.INITIAL_VALUE, bytes(range(64)))
+    trace.state[:] = sm3.INITIAL_VALUE
+    assert call("sm3_compress_trace", trace, trace.state, block) == OK
+    check_compression(trace, expected)
+    left, right = buffer(b"L" * 32), buffer(b"R" * 32)
+    assert call("merkle_node", right, 1, left, right) == OK
+    assert bytes(right) == openssl.sm3(b"\x01" + b"L" * 32 + b"R" * 32)
+
+
 # --- numbers ---
 
 

@@ -7,8 +7,8 @@
  *  - A number is uint32_t[8], word 0 the least significant: what `bit [255:0]` is to SystemVerilog's DPI (svBitVecVal).
  *    Any 256-bit value is taken; what must lie below p or n says so.
  *  - An affine point is uint32_t[16], x then y (`bit [511:0]`, x in the lower half). Infinity is all zeros, which is no
- *    point of the curve. A Jacobian point is uint32_t[24]: X, Y, Z stand for (X / Z^2, Y / Z^3), and Z = 0 for
- * infinity, which comes out as (1, 1, 0).
+ *    point of the curve. A Jacobian point is uint32_t[24]: X, Y, Z for (X / Z^2, Y / Z^3), and Z = 0 for infinity,
+ *    which comes out as (1, 1, 0).
  *  - SM3's words are uint32_t in the standard's order: word 0 is A, or W_0. Bytes of messages, digests, IDs and Merkle
  *    hashes are uint8_t in the order in which they are sent.
  *  - Outputs come first. One of fixed size may be the same array as an input. Arrays of uint32_t and structures are
