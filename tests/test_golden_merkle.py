@@ -145,6 +145,15 @@ def test_proofs_in_trees_of_any_size(rule):
 
 
 @each_rule
+def test_trees_beyond_the_limit(rule):
+    """2^63 leaves and more are refused, also with the siblings that they would ask for."""
+    leaf, siblings = bytes(32), [bytes(32)] * 64
+    for size, count in ((2**63 - 1, 63), (2**63, 63), (2**64 - 1, 64)):
+        status = call("merkle_path_root", buffer(32), rule.code, buffer(leaf), 0, size, join(siblings[:count]), count)
+        assert status == (OK if size < 2**63 else BAD_PROOF)
+
+
+@each_rule
 def test_paths_that_do_not_fit(rule):
     leaves, count = hashes(11), c_uint64()
     for capacity in range(4):
