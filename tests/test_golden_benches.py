@@ -74,6 +74,27 @@ def test_the_c_program(tmp_path):
     assert {name: int(value, 16) for name, value in map(str.split, lines)} == names | {"R": expected.r}
 
 
+CMAKE_LISTS = """
+cmake_minimum_required(VERSION 3.16)
+project(bench LANGUAGES C)
+find_package(accel CONFIG REQUIRED)
+foreach(kind golden golden_static)
+  add_executable(${kind} golden_example.c)
+  target_link_libraries(${kind} PRIVATE accel::${kind})
+endforeach()
+"""
+
+
+def test_the_c_program_through_cmake(tmp_path):
+    write(tmp_path, "golden_example.c")
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE_LISTS, encoding="utf-8")
+    run(tmp_path, "cmake", "-B", "build", f"-Daccel_DIR={golden.LIBRARY.parent / 'cmake/accel'}")
+    run(tmp_path, "cmake", "--build", "build")
+    outputs = [run(tmp_path, f"build/{kind}") for kind in ("golden", "golden_static")]
+    assert outputs[0] == outputs[1]
+    assert outputs[0].endswith("OK\n")
+
+
 def test_the_header_is_c_and_cpp(tmp_path):
     (tmp_path / "use.c").write_text("#include <accel/golden.h>\n")
     for language in (["-xc", "-std=c99"], ["-xc", "-std=c11"], ["-xc++", "-std=c++11"]):
