@@ -143,6 +143,17 @@ TEST_P(MerkleRules, LeavesByDataAndByHashAgree) {
   EXPECT_EQ(by_data.leaf_hash(42), hashes[42]);
 }
 
+TEST_P(MerkleRules, MoreLeavesThanMemory) {
+  // One hash for 2^50 leaves. Nothing of it is read: there is no memory for the levels.
+  const std::vector<Hash> hashes = some_hashes(5);
+  Tree tree(rule(), Keep::kAll);
+  append(tree, hashes, 0, 5);
+  const Hash before = tree.head().root;
+  EXPECT_THROW(tree.append_hashes(hashes[0].data(), 0, size_t{1} << 50), std::bad_alloc);
+  EXPECT_EQ(tree.head().size, 5u);
+  EXPECT_EQ(tree.head().root, before);
+}
+
 TEST_P(MerkleRules, EveryProofOfEverySmallTreeVerifies) {
   const std::vector<Hash> hashes = some_hashes(70);
   for (size_t size = 1; size <= hashes.size(); ++size) {
@@ -151,8 +162,8 @@ TEST_P(MerkleRules, EveryProofOfEverySmallTreeVerifies) {
     std::vector<uint64_t> indices(size), sizes(size, size);
     for (size_t i = 0; i < size; ++i) indices[i] = i;
     std::vector<int64_t> offsets(size + 1);
-    std::vector<uint8_t> proofs(tree.prove_many({}, offsets.data(), indices.data(), size));
-    ASSERT_EQ(tree.prove_many(proofs, offsets.data(), indices.data(), size), proofs.size());
+    std::vector<uint8_t> proofs(tree.prove_many({}, offsets.data(), indices));
+    ASSERT_EQ(tree.prove_many(proofs, offsets.data(), indices), proofs.size());
     accel_messages view = {};
     view.struct_size = sizeof(view);
     view.layout = ACCEL_LAYOUT_RAGGED64;
@@ -217,7 +228,7 @@ TEST(MerkleTree, ReadersSeeNothingInBetween) {
         const uint64_t index = head.size - 1;
         uint8_t encoded[ACCEL_MERKLE_MAX_INCLUSION_PROOF];
         int64_t offsets[2];
-        const uint64_t length = tree.prove_many(encoded, offsets, &index, 1);
+        const uint64_t length = tree.prove_many(encoded, offsets, {&index, 1});
         const Messages proofs(encoded, 0, length, 1);
         const Hash& root = roots[load_be64(encoded + 4)];
         uint8_t status = ACCEL_NOT_CHECKED;

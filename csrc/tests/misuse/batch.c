@@ -194,6 +194,15 @@ void test_ring_indices(void) {
   for (size_t i = 0; i < COUNT; ++i) CHECK(good.status_out[i] == ACCEL_NOT_CHECKED);
 }
 
+/* Lengths that no message has. */
+void test_message_length(void) {
+  const uint64_t lengths[] = {ACCEL_MAX_MESSAGE + 1, UINT64_MAX - 1, UINT64_MAX};
+  for (size_t i = 0; i < LENGTH_OF(lengths); ++i) {
+    REFUSES(ACCEL_BAD_ARGUMENT, "messages",
+            accel_sm3_hash_many(NULL, good.digests_out, good.messages_bytes, 0, lengths[i], COUNT));
+  }
+}
+
 /* The same digests, whatever the layout. */
 void test_layouts(void) {
   for (accel_layout layout = ACCEL_LAYOUT_STRIDED; layout <= ACCEL_LAYOUT_POINTERS; ++layout) {

@@ -13,6 +13,7 @@ int main(void) {
   test_sm3_streams();
   test_batches();
   test_ring_indices();
+  test_message_length();
   test_layouts();
   test_keyrings();
   test_private_keys();

@@ -13,6 +13,7 @@ void test_symbols(void);
 void test_sm3_streams(void);
 void test_batches(void);
 void test_ring_indices(void);
+void test_message_length(void);
 void test_layouts(void);
 void test_keyrings(void);
 void test_private_keys(void);
