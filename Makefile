@@ -138,6 +138,7 @@ aarch64: $(VENV)/.ci ## cross build for aarch64, C++ tests under qemu-user
 	$(call build,aarch64)
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1 \
 	  --gtest_filter=-Pool.ForkWhile*
+	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_misuse
 
 .PHONY: symbols
 symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing else

@@ -227,7 +227,7 @@ TEST(Sm2HintedCalls, BadArguments) {
                                           batch.signatures.data(), 64, batch.digests.data(), 32, 2),
             ACCEL_BAD_ARGUMENT);
   EXPECT_EQ(std::string(accel_last_error()).rfind("hints_out", 0), 0u) << accel_last_error();
-  EXPECT_EQ(status, Bytes(2, 0xee));
+  EXPECT_EQ(status, Bytes(2, ACCEL_NOT_CHECKED));  // what stood there before reads no longer as a verdict
   EXPECT_EQ(accel_sm2_verify_hinted_digest_many(nullptr, nullptr, nullptr, 64, nullptr, 64, nullptr, 32, nullptr, 0),
             ACCEL_OK);
 }
