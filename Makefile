@@ -156,7 +156,7 @@ abi-baseline: $(VENV)/.ci ## write csrc/capi/accel.abi anew, on purpose: see HAC
 
 .PHONY: package
 package: $(VENV)/.test ## C and C++ programs use what `cmake --install` leaves, through CMake and pkg-config
-	$(call build,checked,accel accel_static)
+	$(call build,checked)
 	prefix=$$(mktemp -d)
 	trap 'rm -rf "$$prefix"' EXIT
 	cmake --install build/checked --prefix "$$prefix/first" >/dev/null
