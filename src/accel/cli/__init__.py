@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-_EXTRA_MODULES = ("typer", "rich", "pyarrow", "asn1crypto")
+_EXTRA_MODULES = ("typer", "rich", "pyarrow", "asn1crypto", "msgspec")
 
 
 def main() -> None:
