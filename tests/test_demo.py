@@ -11,9 +11,8 @@ import pytest
 typer_testing = pytest.importorskip("typer.testing")
 pytest.importorskip("pyarrow")
 
-from accel import ledger  # noqa: E402
+from accel import _libcrypto, ledger  # noqa: E402
 from accel.cli.app import app  # noqa: E402
-from accel.demo import openssl as demo_openssl  # noqa: E402
 from oracles import openssl, vectors  # noqa: E402
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
@@ -70,7 +69,7 @@ def test_too_much_damage():
 
 def test_the_second_opinion_knows_good_from_bad():
     """The demonstration's own access to libcrypto, on the standard's example and on damaged copies of it."""
-    library = demo_openssl.Libcrypto()
+    library = _libcrypto.Libcrypto()
     example = vectors.recommended_example()
     key = b"".join(x.to_bytes(32, "big") for x in example.public_key)
     signature = b"".join(x.to_bytes(32, "big") for x in (example.r, example.s))
@@ -87,4 +86,4 @@ def test_the_second_opinion_knows_good_from_bad():
     assert not library.verify(key, bytes(64), example.message, example.user_id)
     for length in (0, 1, 55, 56, 64, 1000):
         assert library.sm3(bytes(length)) == openssl.sm3(bytes(length))
-    assert demo_openssl.signature_to_der(signature) == openssl.signature_to_der(signature)
+    assert _libcrypto.signature_to_der(signature) == openssl.signature_to_der(signature)

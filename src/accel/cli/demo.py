@@ -74,7 +74,7 @@ def demo(
     OpenSSL then checks a sample of the verdicts and the Merkle root, and both are timed. Exit code 1 when anything
     disagrees.
     """
-    from accel.demo.openssl import Libcrypto  # noqa: PLC0415  see block.make_block
+    from accel._libcrypto import Libcrypto  # noqa: PLC0415  see block.make_block
 
     if damaged > count // 2:
         raise ArgumentError(f"--damaged: expected at most half of the {count} transactions, got {damaged}")

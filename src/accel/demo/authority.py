@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel.demo.openssl import DEFAULT_ID, OpenSSLMissingError
+from accel._libcrypto import DEFAULT_ID, OpenSSLMissingError
 from accel.errors import AccelError
 
 _DISTID = f"distid:{DEFAULT_ID.decode()}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from accel.demo.openssl import Libcrypto
+from accel._libcrypto import Libcrypto
 from accel.ledger import Block
 
 

@@ -16,8 +16,8 @@ import numpy as np
 
 import accel
 from accel import sm2, sm3
+from accel._libcrypto import Libcrypto, OpenSSLMissingError, PublicKey, signature_to_der
 from accel.demo.crosscheck import Row
-from accel.demo.openssl import Libcrypto, OpenSSLMissingError, PublicKey, signature_to_der
 from accel.errors import AccelError
 
 ROUNDS = 3
