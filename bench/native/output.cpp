@@ -80,6 +80,13 @@ std::string quoted(const std::vector<std::string>& items) {
   return r.append("]");
 }
 
+// Digits enough for the ratio of each round.
+void print_rounds(const char* name, const std::vector<double>& rates) {
+  std::printf(", \"%s\": [", name);
+  for (size_t i = 0; i < rates.size(); ++i) std::printf("%s%.6g", i == 0 ? "" : ", ", rates[i]);
+  std::printf("]");
+}
+
 void print_row_json(const Row& row) {
   const std::vector<double> ratios = row.ratios();
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
@@ -88,6 +95,8 @@ void print_row_json(const Row& row) {
       "\"peer_rate_per_s_p50\": %.0f, \"ratio_p50\": %.3f, \"ratio_min\": %.3f, \"ratio_max\": %.3f",
       quoted(row.task).c_str(), quoted(row.kernel).c_str(), row.batch, median(row.ours.rates), quoted(row.peer).c_str(),
       median(row.theirs.rates), median(ratios), *low, *high);
+  print_rounds("rounds_per_s", row.ours.rates);
+  print_rounds("peer_rounds_per_s", row.theirs.rates);
   if (row.goal.floor > 0) std::printf(", \"floor\": %g", row.goal.floor);
   if (row.goal.goal > 0) std::printf(", \"goal\": %g", row.goal.goal);
   if (row.goal.floor > 0) std::printf(", \"reached\": %s", quoted(reached(row)).c_str());

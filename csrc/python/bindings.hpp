@@ -21,6 +21,7 @@ void bind_core(py::module_& module);
 void bind_sm3(py::module_& module);
 void bind_sm2(py::module_& module);
 void bind_merkle(py::module_& module);
+void bind_loops(py::module_& module);
 
 // Raises the class `name` of accel.errors.
 [[noreturn]] void raise(const char* name, const std::string& sentence);

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_native, module) {
   bind_sm3(module);
   bind_sm2(module);
   bind_merkle(module);
+  bind_loops(module);
 }

@@ -49,6 +49,7 @@ OPERATIONS: dict[str, Operation] = {
     "sm2.verify": Operation("SM2 verify, digests", "signature"),
     "sm2.verify_message": Operation("SM2 verify, messages", "signature"),
     "sm2.sign": Operation("SM2 sign, digests", "signature"),
+    "sm2.sign_message": Operation("SM2 sign, messages", "signature"),
     "sm2.generate": Operation("SM2 key pairs", "key pair"),
 }
 
@@ -216,7 +217,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class OpenLatency:
-    """Latency under an offered load, in ascending loads until one breaks; `case.batch` is the largest batch gathered."""
+    """Latency under ascending loads until one breaks; `case.batch` is the most that one call gathers."""
 
     case: Case
     loads: tuple[Load, ...]
@@ -261,6 +262,7 @@ class Ratio:
         runner: who measured: this program, or the native runner of the benchmarks.
         floor: what the ratio must reach, where the project sets itself one.
         goal: what it is meant to reach.
+        task: the native runner's own words for what both did, where `case` says less than that.
     """
 
     case: Case
@@ -271,6 +273,17 @@ class Ratio:
     runner: Literal["python", "native"] = "python"
     floor: float | None = None
     goal: float | None = None
+    task: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What both did, for tables."""
+        return self.case.title if self.task is None else self.task
+
+    @property
+    def key(self) -> tuple[Case, str, str | None]:
+        """What identifies the row in a report: the same in two reports whose rows can be compared."""
+        return self.case, self.peer, self.task
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +303,7 @@ class Cost:
     """What a case costs on all the cores that it was measured on.
 
     Attributes:
-        case: what was called.
+        case: what was called; on one thread the core-seconds are CPU time, on several of the wall clock.
         items_per_core_second: the median rate over the threads.
         items_per_unit: items for one unit of the price's currency; None without a price.
     """
@@ -388,11 +401,16 @@ class MissingPeer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that one run of `accel bench` found. `date` is UTC in ISO 8601, to the second."""
+    """Everything that one run of `accel bench` found. `date` is UTC in ISO 8601, to the second.
+
+    `core_share` says how much of its core the process had while the rates of one thread were measured: what is missing
+    to 1 went to other work on the machine, and makes latencies, scaling and cost worse than they are.
+    """
 
     schema: Literal["accel-bench/1"] = SCHEMA
     date: str
     duration_s: float
+    core_share: float | None = None
     machine: Machine
     software: Software
     settings: Settings
@@ -414,8 +432,17 @@ class Report:
 
 
 def to_json(report: Report) -> bytes:
-    """The report as JSON (UTF-8, indented, a newline at the end): the same bytes for the same report."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    """The report as JSON (UTF-8, indented, a newline at the end): the same bytes for equal reports.
+
+    Raises:
+        ReportError: it has a value that JSON or the report's own rules do not allow, such as NaN.
+    """
+    encoded = msgspec.json.encode(report)
+    try:
+        read = msgspec.json.decode(encoded, type=Report)  # where a float was an int, it is one no more
+    except msgspec.DecodeError as error:
+        raise ReportError(f"report: {error}") from error
+    return msgspec.json.format(msgspec.json.encode(read), indent=1) + b"\n"
 
 
 def from_json(data: bytes, name: str = "report") -> Report:
@@ -483,4 +510,5 @@ def _positive(**values: float) -> None:
 
 def _at_least(least: int, **values: float | None) -> None:
     for name, value in values.items():
-        _require(value is None or (math.isfinite(value) and value >= least), f"{name}: expected {least} or more, got {value}")
+        enough = value is None or (math.isfinite(value) and value >= least)
+        _require(enough, f"{name}: expected {least} or more, got {value}")

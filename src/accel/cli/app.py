@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from accel.cli import block, certs, demo, hashing, merkle, output, system
+from accel.cli import bench, block, certs, demo, hashing, merkle, output, system
 
 app = typer.Typer(
     name="accel",
@@ -29,6 +29,7 @@ app.command("certs")(certs.certs)
 app.command("make-block")(block.make_block)
 app.command("verify")(block.verify)
 app.command("demo")(demo.demo)
+app.command("bench")(bench.bench)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -100,6 +100,13 @@ def complain(sentence: str) -> None:
 @contextmanager
 def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error; yields what to call with (done, total)."""
+    with phases_bar() as progress:
+        yield lambda done, total: progress(description, done, total)
+
+
+@contextmanager
+def phases_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for work in phases; yields what to call with (phase, done, total)."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -108,5 +115,14 @@ def progress_bar(description: str) -> Iterator[Callable[[int, int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(description, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task("", total=None)
+        current = ""
+
+        def update(phase: str, done: int, total: int) -> None:
+            nonlocal current
+            if phase != current:  # the time that is left is estimated anew
+                current = phase
+                bar.reset(task, description=phase, total=total)
+            bar.update(task, completed=done, total=total)
+
+        yield update
