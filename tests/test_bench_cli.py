@@ -22,8 +22,9 @@ pytest.importorskip("msgspec")
 
 import accel  # noqa: E402
 from accel import sm2, sm3  # noqa: E402
-from accel.bench import engine, native, runner, workload  # noqa: E402
+from accel.bench import engine, measure, native, runner, workload  # noqa: E402
 from accel.bench import report as reports  # noqa: E402
+from accel.bench.peers import Peer, PeerWrongAnswerError  # noqa: E402
 from accel.bench.plan import COUNTERS, HINTED_KERNELS, Options, Plan  # noqa: E402
 from accel.bench.report import OPERATIONS, Case, Report  # noqa: E402
 from accel.cli import bench_tables  # noqa: E402
@@ -117,7 +118,7 @@ def test_kernels_threads_and_lengths_are_as_asked() -> None:
     kernels, threads = accel.available_kernels("sm3.hash"), len(os.sched_getaffinity(0))
     names = [word for kernel in kernels for word in ("--kernel", kernel)]
     numbers = ["--batch", "8", "--length", "3", "--threads", "1", "--threads", str(threads)]
-    run = process(*SHORT, "--operation", "sm3.hash", *names, *numbers, "--no-latency", "--no-peers", "--json")
+    run = process(*SHORT, "--operation", "sm3.hash", *names, *numbers, "--no-peers", "--json")
     assert run.returncode == 0, run.stderr
     report = reports.from_json(run.stdout.encode())
     expected = {(kernel, number) for kernel in kernels for number in {1, threads}}
@@ -125,8 +126,10 @@ def test_kernels_threads_and_lengths_are_as_asked() -> None:
     for row in report.throughput:
         assert (row.case.operation, row.case.batch, row.case.message_length) == ("sm3.hash", 8, 3)
         assert row.clock == ("thread-cpu" if row.case.threads == 1 else "wall")
-    assert not report.closed_loop
-    assert not report.open_loop
+    for series in (report.closed_loop, report.open_loop):
+        assert [(row.case.kernel, row.case.threads) for row in series] == [
+            (kernels[0], number) for number in sorted({1, threads})
+        ]
     assert not report.peers
     assert not report.missing_peers
 
@@ -208,6 +211,14 @@ def test_what_cannot_be_done_is_refused_before_anything_is_measured(
     result = typer_testing.CliRunner().invoke(app, ["bench", *arguments, "--json"])
     assert result.exit_code == 2
     assert sentence in json.loads(result.stdout)["error"]
+
+
+def test_latencies_may_be_left_out() -> None:
+    run = process(*SHORT, "--operation", "sm3.hash", "--batch", "8", "--no-latency", "--no-peers", "--json")
+    report = reports.from_json(run.stdout.encode())
+    assert not report.closed_loop
+    assert not report.open_loop
+    assert report.settings.p99_limit_us is None
 
 
 def test_a_kernel_that_does_nothing_of_what_is_asked() -> None:
@@ -444,3 +455,23 @@ def test_a_report_of_nothing_is_shown(
         Report(date=full.date, duration_s=0, machine=full.machine, software=full.software, settings=full.settings)
     )
     assert full.machine.cpu in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------------------------------------- peers
+
+
+def test_a_peer_that_is_wrong_is_named_and_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def right(_workload: workload.Workload) -> Callable[[], int]:
+        return lambda: 2
+
+    def wrong(_workload: workload.Workload) -> Callable[[], int]:
+        raise PeerWrongAnswerError("accepts a damaged signature")
+
+    peers = [Peer("good", "1", "how", {"sm3.hash": right}), Peer("bad", "2", "how", {"sm3.hash": wrong})]
+    options = Options(operations=("sm3.hash",), batches=(8,), lengths=(3,), rounds=2, seconds=0.001, quick=True)
+    with measure.accel_as_it_was():
+        ratios, bad = engine.Engine(Plan(options), lambda *_: None).compared(peers)
+    assert [(ratio.peer, len(ratio.ratio.rounds)) for ratio in ratios] == [("good", 2)]
+    assert [(peer.name, peer.reason) for peer in bad] == [
+        ("bad", "SM3, 3 B: wrong answers: accepts a damaged signature")
+    ]

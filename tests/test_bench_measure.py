@@ -36,9 +36,9 @@ def test_sides_take_turns_and_rows_too() -> None:
     bench = Bench()
     rows = [[bench.side("a", 1.0), bench.side("b", 2.0)], [bench.side("c", 4.0)]]
     seen: list[tuple[int, int]] = []
-    measure.measure(rows, 2, 1e-9, lambda done, total: seen.append((done, total)))
+    measure.measure(rows, 2, 1.0, lambda done, total: seen.append((done, total)))
     names = [name for name in bench.log if not name.startswith("prepare")]
-    warm_up = ["a"] * 3 + ["b"] * 3 + ["c"] * 3
+    warm_up = ["a", "a", "b", "c"]
     assert names == [*warm_up, "a", "b", "c", "b", "a", "c"]
     assert bench.log.count("prepare a") == 3
     assert rows[0][0].rates == [10.0, 10.0]

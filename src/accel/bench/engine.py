@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +14,7 @@ from accel import sm2
 from accel.bench import bounds, latency, machine, native, peers, runner, workload
 from accel.bench.cost import costs
 from accel.bench.measure import CLOCKS, Progress, Side, accel_as_it_was, measure, pinned, ratio
-from accel.bench.peers import Peer, cpu_clock
+from accel.bench.peers import Peer, PeerWrongAnswerError, cpu_clock
 from accel.bench.plan import Options, Plan
 from accel.bench.report import (
     Case,
@@ -139,33 +139,32 @@ class Engine:
         cycles = None if self.clock_hz is None else self.clock_hz / rate.median
         return Throughput(case, clock, rate, cycles, bounds.bound(case, rate.median, self.loop_rates))
 
-    def closed_loop(self) -> tuple[ClosedLatency, ...]:
-        """Latencies of calls back to back, on one thread."""
-        cases, results = self.plan.closed_loop(), []
-        for done, case in enumerate(cases):
-            self.phase("closed loop")(done, len(cases))
-            results.append(
-                ClosedLatency(case, latency.closed_loop(self.work(case), case.batch, self._latency_seconds()))
-            )
+    def closed_loop(self, *, pinned_thread: bool) -> tuple[ClosedLatency, ...]:
+        """Latencies of calls back to back; `pinned_thread` as in `throughput`."""
+        results = []
+        for case, work in self._latency_works("closed loop", self.plan.closed_loop(), pinned_thread):
+            results.append(ClosedLatency(case, latency.closed_loop(work, case.batch, self._latency_seconds())))
         return tuple(results)
 
-    def open_loop(self, closed: Iterable[ClosedLatency]) -> tuple[OpenLatency, ...]:
-        """Latencies under ascending loads, on one thread, until one is too much."""
+    def open_loop(self, closed: Iterable[ClosedLatency], *, pinned_thread: bool) -> tuple[OpenLatency, ...]:
+        """Latencies under ascending loads until one is too much; `pinned_thread` as in `throughput`."""
         capacity = {row.case: 1e6 * row.case.batch / row.latency_us.p50 for row in closed}
-        cases, results = self.plan.open_loop(), []
-        for done, case in enumerate(cases):
-            self.phase("open loop")(done, len(cases))
-            options = self.plan.options
-            loads = latency.sweep(
-                capacity[case],
-                self.work(case),
-                case.batch,
-                self._latency_seconds(),
-                options.p99_limit_us,
-                options.seed,
-            )
+        options, seconds, results = self.plan.options, self._latency_seconds(), []
+        for case, work in self._latency_works("open loop", self.plan.open_loop(), pinned_thread):
+            loads = latency.sweep(capacity[case], work, case.batch, seconds, options.p99_limit_us, options.seed)
             results.append(OpenLatency(case, loads))
         return tuple(results)
+
+    def _latency_works(
+        self, name: str, cases: tuple[Case, ...], pinned_thread: bool
+    ) -> Iterator[tuple[Case, runner.Work]]:
+        """Each case with its work, its kernel and number of threads in force."""
+        chosen = [case for case in cases if (case.threads == 1) == pinned_thread]
+        for done, case in enumerate(chosen):
+            self.phase(name)(done, len(chosen))
+            work = self.work(case)
+            accel.set_num_threads(case.threads)
+            yield case, work
 
     def _latency_seconds(self) -> float:
         return 0.1 if self.plan.options.quick else 1.0
@@ -177,22 +176,27 @@ class Engine:
         measure(rows, self.plan.rounds, 4 * self.plan.seconds, self.phase("scaling"))
         return tuple(Scaling(case, _points(numbers, row)) for case, row in zip(cases, rows, strict=True))
 
-    def compared(self, found: Sequence[Peer]) -> list[Ratio]:
-        """accel beside every peer that does the same, each pair in the same rounds."""
-        pairs = []
+    def compared(self, found: Sequence[Peer]) -> tuple[list[Ratio], list[MissingPeer]]:
+        """accel beside every peer that does the same, each pair in the same rounds; and the peers that are wrong."""
+        pairs, wrong = [], []
         cases = self.plan.compared()
         for done, case in enumerate(cases):
             self.phase("asking peers")(done, len(cases))
             for peer in found:
-                if case.operation in peer.operations:
+                if case.operation not in peer.operations:
+                    continue
+                try:
                     work = peer.operations[case.operation](self.workload(case))
+                except PeerWrongAnswerError as error:
+                    wrong.append(MissingPeer(peer.name, f"{case.title}: wrong answers: {error}"))
+                else:
                     pairs.append((case, peer, Side(work, clock=cpu_clock(work))))
         rows = [[self.side(case, "thread-cpu"), theirs] for case, _, theirs in pairs]
         measure(rows, self.plan.rounds, self.plan.seconds, self.phase("beside peers"))
         return [
             Ratio(case, peer.name, ours.spread, theirs.spread, ratio(ours, theirs))
             for (case, peer, _), (ours, theirs) in zip(pairs, rows, strict=True)
-        ]
+        ], wrong
 
 
 def _points(numbers: Sequence[int], sides: Sequence[Side]) -> tuple[ScalingPoint, ...]:
@@ -214,7 +218,6 @@ def run(options: Options, progress: PhaseProgress = lambda *_: None, *, with_nat
         ArgumentError: an option is not possible here.
         AdaptiveTablesError: the process has made tables for keys already.
         WrongAnswerError: accel gave a wrong answer.
-        PeerWrongAnswerError: a peer did.
         NativeRunnerError: `with_native`, and the native runner is not there or failed.
     """
     started = time.perf_counter()
@@ -226,10 +229,12 @@ def run(options: Options, progress: PhaseProgress = lambda *_: None, *, with_nat
         with pinned(options.core) as core:
             engine.make_all()
             throughput = engine.throughput(pinned_thread=True)
-            ratios = engine.compared(found)
-            closed = engine.closed_loop()
-            opened = engine.open_loop(closed)
+            ratios, wrong = engine.compared(found)
+            closed = engine.closed_loop(pinned_thread=True)
+            opened = engine.open_loop(closed, pinned_thread=True)
         throughput += engine.throughput(pinned_thread=False)
+        closed += (several := engine.closed_loop(pinned_thread=False))
+        opened += engine.open_loop(several, pinned_thread=False)
         scaling = engine.scaling()
     infos = [PeerInfo(peer.name, peer.version, peer.how) for peer in found]
     notes: list[str] = []
@@ -245,7 +250,7 @@ def run(options: Options, progress: PhaseProgress = lambda *_: None, *, with_nat
         software=machine.software(),
         settings=_settings(engine.plan, core),
         peers=tuple(infos),
-        missing_peers=tuple(MissingPeer(peer.name, peer.reason) for peer in missing),
+        missing_peers=(*wrong, *(MissingPeer(peer.name, peer.reason) for peer in missing)),
         throughput=throughput,
         closed_loop=closed,
         open_loop=opened,

@@ -44,7 +44,7 @@ class Options:
         operations: of `accel.bench.report.OPERATIONS`.
         batches: items per call.
         lengths: bytes per message.
-        threads: numbers of threads, for the rates of all cases and for scaling.
+        threads: numbers of threads, for rates, latencies and scaling.
         kernels: names.
         rounds: in which rows take their turns.
         seconds: of each side of a row and round, at least.
@@ -156,7 +156,8 @@ class Plan:
         if not self.options.latency:
             return ()
         best = {operation: kernels[:1] for operation, kernels in self.kernels.items()}
-        return tuple(self._cases(self._latency_operations(), self.batches, best))
+        cases = tuple(self._cases(self._latency_operations(), self.batches, best))
+        return tuple(replace(case, threads=threads) for threads in self.threads for case in cases)
 
     def open_loop(self) -> tuple[Case, ...]:
         """As `closed_loop`, gathering up to the largest batch."""

@@ -20,8 +20,8 @@ def show(report: Report) -> None:
     _heading(report)
     _series("Throughput", "items per second: median of the rounds", _throughput(report.throughput))
     _series("Beside peers", "one thread, alternating in the same rounds", _ratios(report.ratios))
-    _series("Latency of one call", "closed loop: one caller, back to back, one thread", _closed(report))
-    _series("Latency under load", "open loop: from arrival to answer, one thread", _open(report.open_loop))
+    _series("Latency of one call", "closed loop: one caller, back to back", _closed(report))
+    _series("Latency under load", "open loop: from arrival to answer", _open(report.open_loop))
     _series(
         "Scaling", "wall clock; efficiency is the rate over threads times the rate of one", _scaling(report.scaling)
     )
@@ -138,22 +138,24 @@ _PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 
 
 def _closed(report: Report) -> Table:
-    table = _table("", "kernel", "batch", *_PERCENTILES, "calls", left=2)
+    table = _table("", "kernel", "threads", "batch", *_PERCENTILES, "calls", left=2)
     for row in report.closed_loop:
         at = row.latency_us
         cells = map(duration, (at.p50, at.p90, at.p99, at.p99_9, at.max))
-        table.add_row(row.case.title, row.case.kernel, f"{row.case.batch:,}", *cells, f"{at.count:,}")
+        case = row.case
+        table.add_row(case.title, case.kernel, str(case.threads), f"{case.batch:,}", *cells, f"{at.count:,}")
     return table
 
 
 def _open(rows: Iterable[OpenLatency]) -> Table:
-    table = _table("", "up to", "offered", "answered", *_PERCENTILES, "dropped", "", left=1)
+    table = _table("", "threads", "up to", "offered", "answered", *_PERCENTILES, "dropped", "", left=1)
     for row in rows:
         for load in row.loads:
             at = load.latency_us
             cells = [""] * 5 if at is None else map(duration, (at.p50, at.p90, at.p99, at.p99_9, at.max))
             table.add_row(
                 row.case.title,
+                str(row.case.threads),
                 f"{row.case.batch:,}",
                 f"{quantity(load.offered_per_s)}/s",
                 f"{quantity(load.achieved_per_s)}/s",
