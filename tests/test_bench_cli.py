@@ -447,6 +447,13 @@ def test_durations(microseconds: float, text: str) -> None:
     assert bench_tables.duration(microseconds) == text
 
 
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.5, "0.5"), (1.234, "1.23"), (99.94, "99.9"), (99.96, "100"), (10_900, "10,900")]
+)
+def test_ratios(ratio: float, text: str) -> None:
+    assert bench_tables.times(ratio) == text
+
+
 def test_a_report_of_nothing_is_shown(
     measured: tuple[Path, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -54,7 +54,7 @@ def process(*arguments: str | Path, **options: Any) -> subprocess.CompletedProce
 
 def test_every_command_has_help():
     text = run("--help")
-    for name in ("selftest", "info", "hash", "merkle", "certs", "make-block", "verify", "demo"):
+    for name in ("selftest", "info", "hash", "merkle", "certs", "make-block", "verify", "demo", "bench"):
         assert name in text
         assert "--help" in run(name, "--help")
     for name in ("root", "prove", "verify"):

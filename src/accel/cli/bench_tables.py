@@ -91,6 +91,11 @@ def duration(microseconds: float) -> str:
     return f"{microseconds:.3g} µs"
 
 
+def times(ratio: float) -> str:
+    """A ratio with three digits or more: `1.23`, `12.3`, `1,234`."""
+    return f"{ratio:,.0f}" if ratio >= 99.95 else f"{ratio:.3g}"
+
+
 def _spread(spread: Spread) -> str:
     """How far the rounds lie apart, as a share of their median."""
     return f"±{(spread.high - spread.low) / 2 / spread.median:.0%}"
@@ -126,9 +131,9 @@ def _ratios(rows: Iterable[Ratio]) -> Table:
             f"{row.case.batch:,}",
             f"{quantity(row.ours_per_s.median)}/s",
             f"{quantity(row.theirs_per_s.median)}/s",
-            Text(f"{row.ratio.median:.3g} x", style),
-            f"{row.ratio.low:.3g}",
-            f"{row.ratio.high:.3g}",
+            Text(f"{times(row.ratio.median)} x", style),
+            times(row.ratio.low),
+            times(row.ratio.high),
             "" if row.floor is None else f"{row.floor:g}",
         )
     return table
