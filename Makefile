@@ -19,6 +19,7 @@ BENCH_ARGS ?=
 # Of make examples: some of c,cpp,go,rust; empty: all whose toolchain is there. And which build's library they get.
 LANGUAGES ?=
 LIBRARY_PRESET ?= release
+BENCH_PYTEST_ARGS ?=
 
 # Set-up runs again when one of the files that describe it has changed.
 SETUP_INPUTS := pyproject.toml tools/setup.sh
@@ -47,7 +48,7 @@ lint: $(VENV)/.test ## formatting, style and types
 	ruff format --check $(wildcard $(PYTHON_SOURCES))
 	mypy
 	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format --dry-run -Werror
-	! command -v gofmt >/dev/null || [ -z "$$(gofmt -l examples bench | tee /dev/stderr)" ]
+	! command -v gofmt >/dev/null || [ -z "$$(git ls-files -z -- '*.go' | xargs -0r gofmt -l | tee /dev/stderr)" ]
 	! command -v rustfmt >/dev/null || rustfmt --edition 2021 --check $$(git ls-files -- '*.rs')
 
 .PHONY: format
@@ -55,7 +56,7 @@ format: $(VENV)/.test ## put formatting right
 	ruff check --fix-only $(wildcard $(PYTHON_SOURCES))
 	ruff format $(wildcard $(PYTHON_SOURCES))
 	git ls-files -z -- '*.cpp' '*.hpp' '*.h' '*.c' | xargs -0 clang-format -i
-	! command -v gofmt >/dev/null || gofmt -w examples bench
+	! command -v gofmt >/dev/null || git ls-files -z -- '*.go' | xargs -0r gofmt -w
 	! command -v rustfmt >/dev/null || rustfmt --edition 2021 $$(git ls-files -- '*.rs')
 
 # $(call build,PRESET[,TARGET]): configure, which takes a second (presets change, and libraries get installed), then
@@ -66,13 +67,16 @@ cmake --build build/$(1) -j $(JOBS) $(if $(2),--target $(2))
 endef
 
 .PHONY: bench
-bench: $(VENV)/.test ## rates of this machine, alternating with crypto_mb's and OpenSSL's in one run; overhead of Python, Go and Rust; scaling over threads
+bench: $(VENV)/.test ## rates of this machine beside every peer that is found; overhead of Python, Go and Rust; scaling over threads
 	$(call build,bench,accel_bench)
 	build/bench/bench/native/accel_bench $(BENCH_ARGS)
 	python bench/overhead.py
 	python bench/threads.py
 	$(call install,release)
 	python bench/languages.py build/prefix-release
+	python -m pytest bench -q --benchmark-name=short --benchmark-columns=median,min,max,ops $(BENCH_PYTEST_ARGS) && wrong=0 || wrong=$$?
+	python bench/summary.py build/bench/bench/native/accel_bench
+	exit $$wrong
 
 # $(call install,PRESET): libaccel in build/prefix-PRESET, as programs find it.
 define install

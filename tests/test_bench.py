@@ -124,3 +124,25 @@ def test_scripts(script: str, arguments: list[str], key: str) -> None:
     results = report["results"] if isinstance(report, dict) else report
     assert len(results) > 1
     assert all(isinstance(row[key], float) for row in results)
+
+
+def test_suites(tmp_path: Path) -> None:
+    pytest.importorskip("msgspec")
+    from accel.bench import peers  # noqa: PLC0415
+
+    saved = tmp_path / "suites.json"
+    command = [sys.executable, "-m", "pytest", "bench", "--quick", "-q", f"--benchmark-json={saved}"]
+    run = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=600)
+    assert run.returncode == 0, run.stdout + run.stderr
+    rows = [row["extra_info"] | {"group": row["group"]} for row in json.loads(saved.read_text())["benchmarks"]]
+    for group, op in [
+        ("SM3, 64 B", "sm3.hash"),
+        ("Merkle root, 256 B", "sm3.hash"),
+        ("SM2 verify, digests", "sm2.verify"),
+    ]:
+        measured = {row["kernel"] for row in rows if row["group"] == group and "kernel" in row}
+        assert measured == set(accel.available_kernels(op))
+    for peer in peers.find():
+        measured = [row["group"] for row in rows if row.get("peer") == peer.name]
+        assert len(measured) == len(peer.operations)
+    assert all(row["items_per_call"] >= 1 for row in rows)
