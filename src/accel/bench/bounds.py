@@ -108,7 +108,7 @@ _KNOWN = Count("ifma512", _full_lanes(18_290 / 8, 128), f"{_SM2}, Known keys in 
 _SIGN = Count("ifma512", _full_lanes(13_025 / 8, 128), f"{_SM2}, Signing in eight lanes")
 _AVX512 = f"{_SM3}, avx512 and avx2"
 
-# Instructions: of verification itself; hashing a message comes on top, so that its rows are further away.
+# Counts of verification are without the hashing of messages, whose rows are therefore further away.
 _COUNTS: dict[tuple[str, str | None, str], Count] = {
     ("sm2.verify", "unknown", "avx512ifma"): _UNKNOWN,
     ("sm2.verify_message", "unknown", "avx512ifma"): _UNKNOWN,
