@@ -190,7 +190,7 @@ REFUSED = [
     (["--rounds", "0"], "--rounds: expected 1 to 1,000, got 0"),
     (["--seconds", "0"], "--seconds: expected 0.001 to 60.0, got 0.0"),
     (["--seconds", "nan"], "--seconds: expected 0.001 to 60.0, got nan"),
-    (["--p99-limit", "0"], "--p99-limit: expected"),
+    (["--p99-limit", "0"], "--p99-limit: expected 0.001 to 60,000 ms, got 0.0"),
     (["--core", "100000"], "--core: expected one that this process may use"),
     (["--price", "0"], "--price, --currency: per_core_hour: expected a positive number, got 0.0"),
     (["--price", "1", "--currency", ""], "--price, --currency: currency: expected a name"),
@@ -211,6 +211,15 @@ def test_what_cannot_be_done_is_refused_before_anything_is_measured(
     result = typer_testing.CliRunner().invoke(app, ["bench", *arguments, "--json"])
     assert result.exit_code == 2
     assert sentence in json.loads(result.stdout)["error"]
+
+
+def test_operations_without_the_kernel_are_left_out() -> None:
+    others = sorted(set(accel.available_kernels("sm3.hash")) - set(accel.available_kernels("sm2.sign")))
+    if not others:
+        pytest.skip("this CPU has no kernel for SM3 alone")
+    plan = Plan(Options(operations=("sm2.sign", "sm3.hash"), kernels=(others[0],)))
+    assert {case.operation for case in plan.throughput()} == {"sm3.hash"}
+    assert {case.operation for case in plan.open_loop()} == {"sm3.hash"}
 
 
 def test_latencies_may_be_left_out() -> None:

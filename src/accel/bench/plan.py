@@ -49,7 +49,7 @@ class Options:
         rounds: in which rows take their turns.
         seconds: of each side of a row and round, at least.
         quick: small and short, to see that it works.
-        core: to pin one-threaded measurements to; None: where the process is.
+        core: to pin one-threaded measurements to; None: the last one.
         price: of a core-hour.
         latency: measure closed and open loops.
         peers: measure peers.
@@ -76,7 +76,7 @@ class Options:
 
 
 class Plan:
-    """The cases of a run, and how long each takes.
+    """The cases of a run, in rounds of so many seconds.
 
     Raises:
         ArgumentError: an option is not possible here; the sentence names it.
@@ -86,12 +86,13 @@ class Plan:
         self.options = options
         self.rounds = _or_usual(options.rounds, 2 if options.quick else 5)
         self.seconds = _or_usual(options.seconds, 0.01 if options.quick else 0.05)
-        self.operations = options.operations or tuple(OPERATIONS)
         self.batches = tuple(sorted(set(options.batches or (QUICK_BATCHES if options.quick else DEFAULT_BATCHES))))
         self.usable_cores = len(os.sched_getaffinity(0))
         self.threads = tuple(sorted(set(options.threads))) or (1,)
         self.scaling_threads = tuple(sorted({1, *(options.threads or _powers_up_to(self.usable_cores))}))
-        self.kernels = {operation: self._kernels_of(operation) for operation in self.operations}
+        asked = options.operations or tuple(OPERATIONS)
+        self.kernels = {operation: kernels for operation in asked if (kernels := self._kernels_of(operation))}
+        self.operations = tuple(self.kernels)
         self._check()
 
     def _kernels_of(self, operation: str) -> tuple[str, ...]:
@@ -109,16 +110,16 @@ class Plan:
         for kernel in options.kernels:
             if kernel not in available:
                 raise ArgumentError(f"--kernel: expected one of {', '.join(sorted(available))}, got {kernel}")
-        if not any(self.kernels.values()):
+        if not self.kernels:
             raise ArgumentError(
-                f"--kernel: none of {', '.join(options.kernels)} does {' or '.join(self.operations)} here"
+                f"--kernel: none of {', '.join(options.kernels)} does {' or '.join(options.operations)} here"
             )
         _within("--batch", self.batches, 1, MAX_BATCH)
         _within("--length", options.lengths, 0, MAX_LENGTH)
         _within("--threads", self.scaling_threads, 1, self.usable_cores, " (the cores that this process may use)")
         _within("--rounds", (self.rounds,), 1, MAX_ROUNDS)
         _within("--seconds", (self.seconds,), 0.001, MAX_SECONDS)
-        _within("--p99-limit", (options.p99_limit_us,), 1, 60e6, " microseconds")
+        _within("--p99-limit", (options.p99_limit_us / 1000,), 0.001, 60_000, " ms")
         largest = max(self.batches) * max((n for op in self.operations for n in self.lengths_of(op) if n), default=0)
         if largest > MAX_WORKLOAD_BYTES:
             raise ArgumentError(
