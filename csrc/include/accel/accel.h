@@ -153,9 +153,11 @@ ACCEL_API accel_status accel_sm3_hash_messages(accel_device* device, uint8_t* di
 
 /* Hashing a stream. accel_sm3_update changes the handle. */
 typedef struct accel_sm3 accel_sm3;
+/* A stream that has taken nothing yet. */
 ACCEL_API accel_status accel_sm3_new(accel_sm3** hash_out);
 /* A second stream that goes on from where `hash` is. */
 ACCEL_API accel_status accel_sm3_clone(accel_sm3** hash_out, const accel_sm3* hash);
+/* Go on with `length` bytes. */
 ACCEL_API accel_status accel_sm3_update(accel_sm3* hash, const uint8_t* data, uint64_t length);
 /* Digest of all that came so far; the stream may go on. */
 ACCEL_API accel_status accel_sm3_digest(const accel_sm3* hash, uint8_t digest_out[32]);
@@ -293,6 +295,7 @@ ACCEL_API accel_status accel_sm2_public_key_from_point(uint8_t public_key_out[64
 /* From SubjectPublicKeyInfo (RFC 5480), DER or PEM (`PUBLIC KEY`). */
 ACCEL_API accel_status accel_sm2_public_key_from_der(uint8_t public_key_out[64], const uint8_t* der, uint64_t length);
 ACCEL_API accel_status accel_sm2_public_key_from_pem(uint8_t public_key_out[64], const char* pem, uint64_t length);
+/* To SubjectPublicKeyInfo, DER. */
 ACCEL_API accel_status accel_sm2_public_key_to_der(uint8_t* der_out, uint64_t capacity, uint64_t* length_out,
                                                    const uint8_t public_key[64]);
 /* Text without a terminating zero. */
