@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["ByteArray", "BytesLike", "Messages", "Ragged", "Rows", "as_messages", "as_output", "as_rows"]
 
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
+"""A NumPy array of uint8."""
 # Under Python 3.11 the type checkers do not know that arrays are buffers.
 BytesLike: TypeAlias = Union["Buffer", ByteArray]
+"""Contiguous bytes (``bytes``, ``bytearray``, ``memoryview``, a uint8 array of one dimension, an Arrow buffer)."""
 
 
 def _describe(value: object) -> str:
@@ -96,7 +98,7 @@ class Ragged:
 
     @classmethod
     def from_list(cls, items: Iterable[BytesLike]) -> Ragged:
-        """Copy bytes-like objects into one buffer, with int64 offsets.
+        """Copy `items`, N bytes-like objects, into one buffer with int64 offsets.
 
         Raises:
             TypeError: An item is not bytes-like.
@@ -147,7 +149,13 @@ class Ragged:
 
 
 Messages: TypeAlias = Union[ByteArray, Sequence[BytesLike], Ragged, "pa.Array[Any]", "pa.ChunkedArray[Any]"]
+"""N byte strings of any lengths, in one of the forms at the head of this module."""
 Rows: TypeAlias = Union[ByteArray, Sequence[BytesLike], "pa.Array[Any]", "pa.ChunkedArray[Any]"]
+"""N byte strings of the width that the call names.
+
+Such as an (N, width) uint8 array whose rows may lie apart, a list or tuple of bytes-like objects, or a pyarrow
+``FixedSizeBinaryArray``.
+"""
 
 _MESSAGES_WANTED = "an (N, L) uint8 array, a list of bytes-like objects, a Ragged or a pyarrow binary array"
 

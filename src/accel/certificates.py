@@ -3,16 +3,16 @@
 Signers in the field do not agree on how SM3 is applied before SM2 signs, so each certificate is tried in three ways,
 and the one that holds is reported:
 
-=================  ==================================================================================================
-`za-default-id`    e = SM3(ZA || TBS), ZA with the ID `1234567812345678` (GM/T 0009, RFC 8998): nearly all
-`za-empty-id`      the same with an empty ID
-`no-za`            e = SM3(TBS)
-=================  ==================================================================================================
+=================  =================================================================================================
+``za-default-id``  e = SM3(ZA || TBS), ZA with the ID ``1234567812345678`` (GM/T 0009, RFC 8998): nearly all
+``za-empty-id``    the same with an empty ID
+``no-za``          e = SM3(TBS)
+=================  =================================================================================================
 
 This checks signatures and nothing else. It is no path validation: validity dates, basicConstraints, keyUsage, name
 constraints, revocation and trust in a root are shown or noted where present, never enforced.
 
-Needs the extra `cli` (asn1crypto).
+Needs the extra ``cli`` (asn1crypto).
 """
 
 from __future__ import annotations
@@ -35,14 +35,30 @@ except ImportError as error:
 from accel import sm2
 from accel.errors import AccelError, EncodingError
 
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MODES",
+    "SM2_CURVE",
+    "SM2_WITH_SM3",
+    "Certificate",
+    "Loaded",
+    "Verdict",
+    "load",
+    "verify",
+]
+
 SM2_WITH_SM3 = "1.2.156.10197.1.501"
+"""OID of the signature algorithm (GM/T 0006)."""
 SM2_CURVE = "1.2.156.10197.1.301"
+"""OID of the curve (GM/T 0006)."""
 _EC_PUBLIC_KEY = "1.2.840.10045.2.1"
 
 Progress = Callable[[int, int], None]  # how many certificates are done, and how many there are
 
 MODES: dict[str, Any] = {"za-default-id": sm2.DEFAULT_ID, "za-empty-id": b"", "no-za": sm2.NO_ZA}
+"""The ways in which signatures are tried, and the ``id=`` of each."""
 MAX_FILE_BYTES = 64 << 20
+"""Larger files are skipped."""
 _TRIALS_AT_ONCE = (
     16_384  # (certificate, issuer) pairs verified in one call: bounds memory, far above the kernels' chunks
 )
@@ -63,7 +79,7 @@ class Certificate:
     """What a certificate says.
 
     Attributes:
-        source: where it came from; the file's path, with `#2` for the second certificate in a file.
+        source: where it came from; the file's path, with ``#2`` for the second certificate in a file.
         tbs: the signed bytes (TBSCertificate), as they stand in the file.
         signature: DER.
         signature_algorithm: dotted OID or asn1crypto's name of it.
@@ -106,6 +122,10 @@ class Certificate:
     @classmethod
     def from_der(cls, der: bytes, source: str) -> Certificate:
         """Parse one certificate.
+
+        Args:
+            der: its DER, without anything behind.
+            source: where it came from, for errors and for people.
 
         Raises:
             EncodingError: not a DER certificate.
@@ -174,7 +194,10 @@ class Loaded:
 
 
 def load(paths: Iterable[str | os.PathLike[str]]) -> Loaded:
-    """Read certificates from files and from all files below directories; PEM (several in a file too) or DER.
+    """Read certificates, in PEM (several in a file too) or DER.
+
+    Args:
+        paths: files, and directories of which all files below are read.
 
     Raises:
         FileNotFoundError: a path does not exist.
@@ -237,9 +260,9 @@ class Verdict:
 
     Attributes:
         certificate: which.
-        status: `verified`; `bad-signature`: no candidate's key verifies it; `issuer-not-found`: no candidate;
-            `not-sm2`: another signature algorithm, not checked.
-        mode: one of MODES when verified.
+        status: ``verified``; ``bad-signature``: no candidate's key verifies it; ``issuer-not-found``: no candidate;
+            ``not-sm2``: another signature algorithm, not checked.
+        mode: one of `MODES` when verified.
         issuer: the certificate whose key verifies it.
         candidates: certificates that have the issuer's name and an SM2 key; those with the issuer's key id first.
         notes: what path validation would look at: the issuer's basicConstraints and keyUsage, validity dates.

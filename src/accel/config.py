@@ -92,7 +92,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what was asked for; 0, or 1 with a sentence on standard error when it is not installed."""
+    """Print what was asked for.
+
+    Args:
+        arguments: Of the command line, without the program's name; None: this process's.
+
+    Returns:
+        The exit code: 0, or 1 with a sentence on standard error when it is not installed.
+    """
     parser = _parser()
     options = parser.parse_args(arguments)
     if not options.wanted:

@@ -156,7 +156,7 @@ class Tree:
 
     @property
     def root(self) -> bytes:
-        """The root: 32 bytes."""
+        """The root, 32 bytes."""
         return self._native.head()[0]
 
     @property
@@ -309,7 +309,7 @@ class _Encoded:
 
     @property
     def siblings(self) -> ByteArray:
-        """The hashes in the proof, from the leaves up: a read-only (M, 32) uint8 array."""
+        """The hashes in the proof, from the leaves up; a read-only (M, 32) uint8 array."""
         return self._siblings
 
     def to_bytes(self) -> bytes:
@@ -497,7 +497,7 @@ class MultiProof(_Encoded):
 
     @property
     def indices(self) -> npt.NDArray[np.uint64]:
-        """The leaves' indices, increasing, as the proof claims: a read-only array."""
+        """The leaves' indices, increasing, as the proof claims; a read-only (N,) uint64 array."""
         return self._indices
 
     @property

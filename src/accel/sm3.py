@@ -28,8 +28,11 @@ __all__ = [
 ]
 
 name = "sm3"
+"""The algorithm's name, as hashlib would have it."""
 digest_size = 32
+"""Bytes of a digest."""
 block_size = 64
+"""Bytes that the compression function takes at a time."""
 
 
 class SM3:
@@ -83,6 +86,8 @@ class SM3:
 
 def new(data: BytesLike = b"", *, usedforsecurity: bool = True) -> SM3:
     """Return a new SM3 object that has taken `data`, like ``hashlib.sha256(data)``.
+
+    `usedforsecurity` is taken for hashlib's sake and changes nothing.
 
     Raises:
         TypeError: `data` is not bytes-like.

@@ -50,7 +50,12 @@ class Damage:
 
 @dataclass(frozen=True)
 class DamagedRow:
-    """What was done to which row."""
+    """What was done to which row.
+
+    Attributes:
+        row: its number, counted from 0.
+        damage: what was done.
+    """
 
     row: int
     damage: Damage
@@ -132,6 +137,7 @@ DAMAGES = (
     Damage("s above n", "BAD_RANGE", _s_large),
     Damage("r + s zero modulo n", "BAD_RANGE", _sum_zero),
 )
+"""All kinds of damage, in the order in which `make_block` takes them in turn."""
 
 
 def plan(count: int, damaged: int, *, message_size: int, signers: int, random: np.random.Generator) -> list[DamagedRow]:

@@ -19,6 +19,7 @@ from accel import merkle, sm2
 from accel.errors import AccelError
 
 MERKLE_RULE: Final = "rfc9162"
+"""The rule of every block's Merkle tree."""
 KEY_BYTES = 64
 SIGNATURE_BYTES = 64
 METADATA_KEY = b"accel.block"

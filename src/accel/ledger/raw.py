@@ -210,7 +210,7 @@ class RawBlock:
         path: the directory.
         rows: transactions.
         rule: name of the Merkle rule.
-        id: the signers' ID, or `sm2.NO_ZA`.
+        id: the signers' ID, or `accel.sm2.NO_ZA`.
         recorded_root: the root that the directory claims.
 
     Args:

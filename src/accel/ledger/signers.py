@@ -29,7 +29,7 @@ class KnownSigners:
     Args:
         capacity: keys that the ring may hold; as many others are counted at a time.
         table_memory: bytes for the ring's tables. The ring stops growing when they are used up.
-        id: the signers' ID, or `sm2.NO_ZA`.
+        id: the signers' ID, or `accel.sm2.NO_ZA`.
     """
 
     def __init__(
@@ -52,7 +52,16 @@ class KnownSigners:
         return len(self._slots)
 
     def verify(self, keys: ByteRows, signatures: ByteRows, messages: Any) -> ByteRows:
-        """Statuses, (N,) uint8, of N rows; keys and signatures (N, 64) uint8, messages an Arrow array."""
+        """Verify N rows.
+
+        Args:
+            keys: (N, 64) uint8 array.
+            signatures: (N, 64) uint8 array of r || s.
+            messages: Arrow array of N byte strings, signed under the default ID.
+
+        Returns:
+            An (N,) uint8 array of the statuses of `accel.sm2`.
+        """
         statuses = np.zeros(len(keys), np.uint8)
         slots = self._find(keys)
         known = slots >= 0

@@ -26,7 +26,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row whose signature is not valid."""
+    """A row whose signature is not valid.
+
+    Attributes:
+        row: its number, counted from 0.
+        status: the status's name.
+    """
 
     row: int
     status: str

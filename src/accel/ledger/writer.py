@@ -50,6 +50,9 @@ class Signers:
         private_keys: K private keys.
         public_keys: (K, 64) uint8.
         addresses: (K, 20) uint8.
+
+    Raises:
+        ArgumentError: there is no key.
     """
 
     def __init__(self, private_keys: Sequence[sm2.PrivateKey]) -> None:
@@ -62,12 +65,20 @@ class Signers:
 
     @classmethod
     def random(cls, count: int) -> Signers:
-        """Fresh keys from the system's generator."""
+        """Draw `count` fresh keys from the system's generator.
+
+        Raises:
+            ArgumentError: `count` is not from 1 to 1,048,576.
+        """
         return cls(sm2.generate_many(_signer_count(count)))
 
     @classmethod
     def from_seed(cls, count: int, seed: int) -> Signers:
-        """Keys that anybody who knows the seed can compute: for repeatable test blocks and nothing else."""
+        """Return `count` keys that anybody who knows `seed` can compute, for repeatable test blocks and nothing else.
+
+        Raises:
+            ArgumentError: `count` is not from 1 to 1,048,576.
+        """
         return cls([sm2.PrivateKey.from_bytes(_seeded_secret(seed, i)) for i in range(_signer_count(count))])
 
     def __len__(self) -> int:
@@ -107,7 +118,7 @@ class MadeBlock:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What stands in the file about itself, under the key `accel.block`."""
+        """What stands in the file about itself, under the key ``accel.block``."""
         damages: dict[str, dict[str, Any]] = {}
         for row in self.damaged:
             entry = damages.setdefault(row.damage.name, {"status": row.damage.status, "rows": []})

@@ -5,10 +5,10 @@ above it, up to the root. Nodes 2i and 2i+1 are the children of node i above. Wh
 sibling; what its parent is, and whether leaves and nodes are hashed with a prefix, is all that the rules differ in.
 
 Everything takes the hash function as a parameter, SM3 by default: the structure does not depend on it, so the published
-vectors of Certificate Transparency, made with SHA-256, hold here with `hash_function=sha256`.
+vectors of Certificate Transparency, made with SHA-256, hold here with ``hash_function=sha256``.
 
-Under `rfc9162` this module follows the recursive definitions of RFC 9162, section 2.1, letter by letter; under the two
-other rules it goes level by level. Nothing here is optimised, and trees are lists of leaf hashes.
+Under ``rfc9162`` this module follows the recursive definitions of RFC 9162, section 2.1, letter by letter; under the
+two other rules it goes level by level. Nothing here is optimised, and trees are lists of leaf hashes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Rule:
         name: the rule's name.
         leaf_prefix: comes before a leaf's data.
         node_prefix: comes before a node's two children.
-        lone: the parent of a node L without a sibling: `promote` gives L itself, `twice` H(L || L), `alone` H(L).
+        lone: the parent of a node L without a sibling: ``promote`` gives L itself, ``twice`` H(L || L), ``alone`` H(L).
     """
 
     code: int
@@ -243,7 +243,7 @@ def consistency_proof(
 ) -> list[bytes]:
     """PROOF(m, D_n) of RFC 9162, section 2.1.4.1, for 0 < m <= n: the first m leaves are a beginning of all n.
 
-    Only rule `rfc9162` has it: under the two others a tree's lone nodes are hashed, and change as the tree grows.
+    Only rule ``rfc9162`` has it: under the two others a tree's lone nodes are hashed, and change as the tree grows.
     """
     return _subproof(leaf_hashes, first_size, hash_function, whole=True)
 
@@ -334,11 +334,11 @@ class EncodedProof:
     """The fields of an encoded proof.
 
     Attributes:
-        kind: `INCLUSION`, `MULTI` or `CONSISTENCY`.
+        kind: ``INCLUSION``, ``MULTI`` or ``CONSISTENCY``.
         rule: the rule of the tree.
-        size: leaves in the tree; under `CONSISTENCY` in the later of the two trees.
-        first: leaves in the earlier tree under `CONSISTENCY`; 0 otherwise.
-        indices: the proven leaves, increasing; one under `INCLUSION`, none under `CONSISTENCY`.
+        size: leaves in the tree; under ``CONSISTENCY`` in the later of the two trees.
+        first: leaves in the earlier tree under ``CONSISTENCY``; 0 otherwise.
+        indices: the proven leaves, increasing; one under ``INCLUSION``, none under ``CONSISTENCY``.
         siblings: hashes, from the leaves up.
     """
 

@@ -2,7 +2,7 @@
 
 Curve arithmetic is affine, with one inversion for every addition, and nothing clever: this is what the fast kernels are
 compared with. Every function takes the curve, because the standard's first worked example lives on another curve than
-the one it recommends. Points are pairs of integers, `None` is the point at infinity. Nothing here is constant-time.
+the one it recommends. Points are pairs of integers, ``None`` is the point at infinity. Nothing here is constant-time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from accel.reference import sm3
 
 Point = tuple[int, int] | None
-"""Affine coordinates, or `None`: the point at infinity."""
+"""Affine coordinates, or ``None``, the point at infinity."""
 
 DEFAULT_ID = b"1234567812345678"  # GM/T 0009-2012, section 10
 MAX_ID_LENGTH = 8191  # bytes: the length in bits has to fit ZA's two-byte field
@@ -44,7 +44,7 @@ RECOMMENDED = Curve(
     gx=0x32C4AE2C_1F198119_5F990446_6A39C994_8FE30BBF_F2660BE1_715A4589_334C74C7,
     gy=0xBC3736A2_F4F6779C_59BDCEE3_6B692153_D0A9877C_C62A4740_02DF32E5_2139F0A0,
 )
-"""The curve of GB/T 32918.5-2017, section 4.2 (curveSM2, OID 1.2.156.10197.1.301): the one that everybody uses."""
+"""The curve that everybody uses (GB/T 32918.5-2017, section 4.2; curveSM2, OID 1.2.156.10197.1.301)."""
 
 EXAMPLE = Curve(
     p=0x8542D69E_4C044F18_E8B92435_BF6FF7DE_45728391_5C45517D_722EDB8B_08F1DFC3,
@@ -109,13 +109,13 @@ def to_bytes(x: int) -> bytes:
 
 
 def square_root(x: int, p: int) -> int | None:
-    """A square root of x modulo a prime p = 3 mod 4, which both curves have; `None` if there is none."""
+    """A square root of x modulo a prime p = 3 mod 4, which both curves have; ``None`` if there is none."""
     root = pow(x, (p + 1) // 4, p)
     return root if root * root % p == x % p else None
 
 
 def solve_y(curve: Curve, x: int, *, odd: bool) -> int | None:
-    """The y with the wanted parity for which (x, y) is on the curve; `None` if there is none.
+    """The y with the wanted parity for which (x, y) is on the curve; ``None`` if there is none.
 
     y = 0 would be a point of order 2, which a group of odd prime order does not have, so one of y and p - y is odd.
     """
@@ -197,7 +197,7 @@ def digest(curve: Curve, key: tuple[int, int], message: bytes, user_id: bytes | 
 
 @dataclass(frozen=True)
 class Verification:
-    """A verification with its intermediate values; those that were never reached are `None`.
+    """A verification with its intermediate values; those that were never reached are ``None``.
 
     Attributes:
         ok: the verdict.
@@ -222,7 +222,7 @@ def sign(curve: Curve, private_key: int, e: int, nonce: int) -> tuple[int, int] 
     """The signature (r, s) of digest e with the given nonce k (section 6.1, steps A3 to A6).
 
     Returns:
-        (r, s), or `None` where the standard says to take another nonce: r = 0, r + k = n or s = 0.
+        (r, s), or ``None`` where the standard says to take another nonce: r = 0, r + k = n or s = 0.
 
     Raises:
         ValueError: the nonce is not in [1, n - 1], or the private key not in [1, n - 2].

@@ -1,8 +1,8 @@
 """The hash function SM3 in plain integers, step by step (GB/T 32905-2016; ISO/IEC 10118-3:2018, function 17).
 
-Names follow the standard: `W` and `W'` are the expanded words, `V` is the chaining value, `A` to `H` are the registers
-of the compression function CF. Words are integers below 2^32, big-endian in bytes. `trace` keeps every intermediate
-value, for test benches that compare an implementation round by round.
+Names follow the standard: ``W`` and ``W'`` are the expanded words, ``V`` is the chaining value, ``A`` to ``H`` are the
+registers of the compression function CF. Words are integers below 2^32, big-endian in bytes. `trace` keeps every
+intermediate value, for test benches that compare an implementation round by round.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MASK = 0xFFFFFFFF
 _LENGTH_FIELD = 8  # bytes that hold the message's length in bits
 
 State = tuple[int, ...]
-"""Eight words: a chaining value `V`, or the registers `A` to `H`."""
+"""Eight words, a chaining value ``V`` or the registers ``A`` to ``H``."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Compression:
     """One application of CF (section 5.3.3) with everything that happens inside.
 
     Attributes:
-        words: `W_0` to `W_67`.
-        words_prime: `W'_0` to `W'_63`.
-        states: the registers `A` to `H` before round 0 and after each of the 64 rounds: 65 states.
+        words: ``W_0`` to ``W_67``.
+        words_prime: ``W'_0`` to ``W'_63``.
+        states: the registers ``A`` to ``H`` before round 0 and after each of the 64 rounds: 65 states.
         output: the next chaining value: the last state, xor the first.
     """
 
@@ -41,33 +41,33 @@ class Compression:
 
 
 def rotate_left(x: int, count: int) -> int:
-    """`x <<< count` for a 32-bit word; any count of 0 or more."""
+    """``x <<< count`` for a 32-bit word; any count of 0 or more."""
     count %= 32
     return (x << count | x >> (32 - count)) & _MASK
 
 
 def constant(j: int) -> int:
-    """`T_j`, section 4.2."""
+    """``T_j``, section 4.2."""
     return 0x79CC4519 if j < 16 else 0x7A879D8A
 
 
 def ff(j: int, x: int, y: int, z: int) -> int:
-    """Boolean function `FF_j`, section 4.3: parity, then majority."""
+    """Boolean function ``FF_j``, section 4.3: parity, then majority."""
     return x ^ y ^ z if j < 16 else (x & y) | (x & z) | (y & z)
 
 
 def gg(j: int, x: int, y: int, z: int) -> int:
-    """Boolean function `GG_j`, section 4.3: parity, then choice."""
+    """Boolean function ``GG_j``, section 4.3: parity, then choice."""
     return x ^ y ^ z if j < 16 else (x & y) | (~x & _MASK & z)
 
 
 def p0(x: int) -> int:
-    """Permutation `P_0`, section 4.4, used in the compression function."""
+    """Permutation ``P_0``, section 4.4, used in the compression function."""
     return x ^ rotate_left(x, 9) ^ rotate_left(x, 17)
 
 
 def p1(x: int) -> int:
-    """Permutation `P_1`, section 4.4, used in the message expansion."""
+    """Permutation ``P_1``, section 4.4, used in the message expansion."""
     return x ^ rotate_left(x, 15) ^ rotate_left(x, 23)
 
 
@@ -78,7 +78,7 @@ def pad(message: bytes) -> bytes:
 
 
 def expand(block: bytes) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The expanded words `W` (68) and `W'` (64) of a 64-byte block (section 5.3.2).
+    """The expanded words ``W`` (68) and ``W'`` (64) of a 64-byte block (section 5.3.2).
 
     Raises:
         ValueError: the block is not 64 bytes long.

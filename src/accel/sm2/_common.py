@@ -25,7 +25,7 @@ BAD_RANGE: Final = 4
 """r or s is outside 1 to n-1, or r + s = 0 mod n."""
 
 STATUS_NAMES: Final = {status: _native.status_name(status) for status in range(5)}
-"""Name of each status: ``{0: "NOT_CHECKED", 1: "OK", 2: "BAD_SIGNATURE", 3: "BAD_KEY", 4: "BAD_RANGE"}``."""
+"""The name of each status, ``{0: "NOT_CHECKED", 1: "OK", 2: "BAD_SIGNATURE", 3: "BAD_KEY", 4: "BAD_RANGE"}``."""
 
 DEFAULT_ID: Final = b"1234567812345678"
 """The ID that signers have where a protocol names none (GM/T 0009-2012, section 10)."""
@@ -47,7 +47,7 @@ class NoZA:
 
 
 NO_ZA: Final = NoZA()
-"""As an ID: e = SM3(M), without ZA."""
+"""In place of an ID, for signatures over e = SM3(M), without ZA."""
 
 
 class LeftOut:

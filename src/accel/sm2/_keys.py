@@ -115,13 +115,13 @@ class PublicKey:
         return self._raw
 
     def to_bytes(self, *, compressed: bool = False) -> bytes:
-        """Return the point as SEC 1 has it: 04 ‖ x ‖ y (65 bytes), or compressed 02 or 03 ‖ x (33 bytes)."""
+        """Return the point as SEC 1 has it: 04 ‖ x ‖ y (65 bytes), or, with `compressed`, 02 or 03 ‖ x (33 bytes)."""
         if compressed:
             return bytes([2 + self._raw[63] % 2]) + self._raw[:32]
         return b"\x04" + self._raw
 
     def to_hex(self, *, compressed: bool = False) -> str:
-        """Return `to_bytes` in hexadecimal digits."""
+        """Return `to_bytes` (65 bytes; 33 with `compressed`) in hexadecimal digits."""
         return self.to_bytes(compressed=compressed).hex()
 
     def to_der(self) -> bytes:
@@ -161,7 +161,12 @@ class PublicKey:
         self._require_ok(status)
 
     def verify_digest(self, signature: Buffer, digest: Buffer, *, encoding: Encoding = "raw") -> None:
-        """Verify one signature over a digest e (32 bytes, see `digest_many`); return only if it is valid.
+        """Verify one signature over a digest e (see `digest_many`); return only if it is valid.
+
+        Args:
+            signature: r ‖ s (64 bytes), or DER with ``encoding="der"``.
+            digest: 32 bytes; any value is valid.
+            encoding: ``raw`` or ``der``.
 
         Raises:
             InvalidSignature: The signature is not valid, malformed, or (`SignatureLengthError`) not 64 bytes long.
@@ -321,7 +326,11 @@ class PrivateKey:
         return _encoded(signatures, encoding)
 
     def sign_digest(self, digest: Buffer, *, encoding: Encoding = "raw") -> bytes:
-        """Sign a digest e (32 bytes, see `digest_many`).
+        """Sign a digest e (see `digest_many`).
+
+        Args:
+            digest: 32 bytes; any value is valid.
+            encoding: ``raw`` or ``der``.
 
         Returns:
             r ‖ s (64 bytes), or DER (at most 72 bytes).
@@ -343,7 +352,22 @@ class PrivateKey:
         id: OptionalId = LEFT_OUT,  # noqa: A002 - the standard's name
         out: ByteArray | None = None,
     ) -> ByteArray:
-        """Sign N messages with this key: an (N, 64) uint8 array. See `accel.sm2.sign_many`."""
+        """Sign N messages with this key; as `accel.sm2.sign_many` with one key.
+
+        Args:
+            messages: N messages, in any form that `accel.batch` lists.
+            id: This signer's ID (at most 8,191 bytes), or `NO_ZA`; left out: `DEFAULT_ID`.
+            out: None, or a writable C-contiguous (N, 64) uint8 array that shares no memory with the messages: written
+                and returned.
+
+        Returns:
+            An (N, 64) uint8 array of r ‖ s.
+
+        Raises:
+            TypeError: An argument has another type or dtype; `id` must not be a str.
+            ArgumentError: An argument has another shape, stride or value.
+            OSError: The system's random number generator failed.
+        """
         identity = _common.native_id(id)
         batch = as_messages(messages)
         signatures = as_output(out, (len(batch), 64), "out", batch)

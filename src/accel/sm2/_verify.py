@@ -80,7 +80,7 @@ class KeyRing:
 
     @property
     def public_keys(self) -> ByteArray:
-        """The keys: a read-only (K, 64) uint8 array of x ‖ y."""
+        """The keys, a read-only (K, 64) uint8 array of x ‖ y."""
         return self._public_keys
 
     @property
@@ -90,7 +90,7 @@ class KeyRing:
 
     @property
     def tables(self) -> int:
-        """Number of keys that have tables now: the first ones, until others are used more."""
+        """Number of keys that have tables now (the first ones, until others are used more)."""
         return self._ring.tables()
 
     @property
@@ -267,7 +267,7 @@ class AdaptiveTables(NamedTuple):
     built: int
     """Tables built so far."""
     memory_limit: int
-    """Bytes that `table_bytes` does not exceed; 0: ``ACCEL_ADAPTIVE_TABLES=0`` switches such tables off."""
+    """Bytes that `table_bytes` does not exceed; 0 where ``ACCEL_ADAPTIVE_TABLES=0`` switches such tables off."""
 
 
 def adaptive_tables() -> AdaptiveTables:
