@@ -8,7 +8,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
-PYTHON_SOURCES := src tests bench tools
+PYTHON_SOURCES := src tests bench tools docs
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 JOBS ?= 2
 FUZZ_SECONDS ?= 30
@@ -23,7 +23,7 @@ BENCH_PYTEST_ARGS ?=
 
 # Set-up runs again when one of the files that describe it has changed.
 SETUP_INPUTS := pyproject.toml tools/setup.sh
-$(VENV)/.demo $(VENV)/.test $(VENV)/.ci: $(VENV)/.%: $(SETUP_INPUTS)
+$(VENV)/.demo $(VENV)/.docs $(VENV)/.test $(VENV)/.ci: $(VENV)/.%: $(SETUP_INPUTS)
 	tools/setup.sh $*
 
 .PHONY: help
@@ -170,6 +170,12 @@ package: $(VENV)/.test ## C and C++ programs use what `cmake --install` leaves, 
 .PHONY: wheel
 wheel: $(VENV)/.test ## build and repair the wheel, then try it in an environment of its own
 	tools/check_wheel.sh
+
+.PHONY: docs
+docs: $(VENV)/.docs ## all pages and the references as HTML: build/docs/index.html
+	rm -rf build/docs
+	python -m sphinx -b html -c docs -d build/docs-doctrees -E -q -W --keep-going . build/docs
+	echo build/docs/index.html
 
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment

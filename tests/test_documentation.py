@@ -1,14 +1,17 @@
 """The code in the documentation runs as it stands there, each page from top to bottom."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from accel import _native
+
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 7), ("docs/python.md", 5)])
+@pytest.mark.parametrize(("page", "least"), [("README.md", 7), ("docs/python.md", 5), ("docs/users/hardware.md", 1)])
 def test_the_code_on_the_page(page: str, least: int) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
@@ -16,6 +19,22 @@ def test_the_code_on_the_page(page: str, least: int) -> None:
     names: dict[str, object] = {"__name__": "page"}
     for block in blocks:
         exec(compile(block, page, "exec"), names)
+
+
+def test_the_program_on_the_page_for_node_developers(tmp_path: Path) -> None:
+    text = (ROOT / "docs/users/node-developers.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```c\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    (tmp_path / "block.c").write_text(program, encoding="utf-8")
+    installed = Path(_native.__file__).parent
+    libraries = ["-L", installed / "lib", f"-Wl,-rpath,{installed / 'lib'}", "-laccel"]
+    warnings = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
+    built = tmp_path / "block"
+    subprocess.run(
+        ["gcc", *warnings, "-I", installed / "include", "-o", built, tmp_path / "block.c", *libraries], check=True
+    )
+    ran = subprocess.run([built], check=True, capture_output=True, text=True)
+    assert ran.stdout == "transaction 17: BAD_SIGNATURE\n"
+    assert f"`{ran.stdout.strip()}`" in text
 
 
 def test_links_lead_somewhere() -> None:

@@ -8,10 +8,12 @@
 #
 # Nothing that is there already is installed again, and apt-get is not touched when nothing is missing. Without root
 # and without passwordless sudo, the missing packages are named in one line and the script fails.
+#
+# The level `docs` is `demo` with what builds the documentation; `ci` has that, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-level=${1:?usage: tools/setup.sh demo|test|ci}
+level=${1:?usage: tools/setup.sh demo|docs|test|ci}
 venv=.venv
 
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -54,7 +56,7 @@ missing_packages() {
     echo python3-venv
     echo python3-dev
   fi
-  [ "$level" = demo ] && return
+  case $level in demo | docs) return ;; esac
   header gtest/gtest.h || echo libgtest-dev
   header openssl/evp.h || echo libssl-dev
   has pkg-config || echo pkg-config
@@ -111,8 +113,13 @@ pip_install() { $venv/bin/python -m pip install --quiet --disable-pip-version-ch
 # Importing from an editable install runs cmake and ninja again, so they and the other build requirements live in .venv
 # (or on the system), not in pip's throw-away build environment.
 install_accel() {
-  local extras=all
-  [ "$level" = demo ] || extras=all,dev
+  local extras
+  case $level in
+    demo) extras=all ;;
+    docs) extras=all,docs ;;
+    test) extras=all,dev ;;
+    ci) extras=all,dev,docs ;;
+  esac
   local build=("scikit-build-core>=1.0" "pybind11>=3.0")
   { has cmake && cmake_is_new_enough; } || build+=(cmake)
   has ninja || build+=(ninja)
@@ -126,7 +133,8 @@ make_virtual_environment
 install_accel
 # A higher level holds the lower ones.
 case $level in
-  ci) touch $venv/.demo $venv/.test $venv/.ci ;;
+  ci) touch $venv/.demo $venv/.docs $venv/.test $venv/.ci ;;
   test) touch $venv/.demo $venv/.test ;;
+  docs) touch $venv/.demo $venv/.docs ;;
   demo) touch $venv/.demo ;;
 esac
