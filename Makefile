@@ -97,25 +97,25 @@ examples: $(VENV)/.test ## the programs of examples/node, built against an insta
 .PHONY: cpp-test
 cpp-test: $(VENV)/.test
 	$(call build,checked)
-	build/checked/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(JOBS) build/checked/csrc/tests/accel_tests --gtest_brief=1
 	build/checked/csrc/tests/accel_misuse
 
 .PHONY: asan
 asan: $(VENV)/.test ## C++ tests under the address and undefined-behaviour sanitizers
 	$(call build,asan)
-	build/asan/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(JOBS) build/asan/csrc/tests/accel_tests --gtest_brief=1
 	build/asan/csrc/tests/accel_misuse
 
 .PHONY: ubsan
 ubsan: $(VENV)/.test ## C++ tests under the undefined-behaviour sanitizer alone
 	$(call build,ubsan)
-	build/ubsan/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(JOBS) build/ubsan/csrc/tests/accel_tests --gtest_brief=1
 	build/ubsan/csrc/tests/accel_misuse
 
 .PHONY: tsan
-tsan: $(VENV)/.test ## C++ tests under the thread sanitizer
+tsan: $(VENV)/.test ## C++ tests under the thread sanitizer, but for those of arithmetic alone
 	$(call build,tsan)
-	build/tsan/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(JOBS) build/tsan/csrc/tests/accel_tests --gtest_brief=1
 
 .PHONY: ctime
 ctime: $(VENV)/.ci ## constant time: secrets poisoned under valgrind memcheck; the vectors' instructions followed
@@ -140,7 +140,7 @@ fuzz: $(VENV)/.ci ## every libFuzzer target for FUZZ_SECONDS each
 # Not the tests that fork a process with threads: there qemu-user itself (7.2) stops on an assertion of its own.
 aarch64: $(VENV)/.ci ## cross build for aarch64, C++ tests under qemu-user
 	$(call build,aarch64)
-	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1 \
+	tools/run_cpp_tests.sh $(JOBS) qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1 \
 	  --gtest_filter=-Pool.ForkWhile*
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_misuse
 
