@@ -78,9 +78,12 @@ bench: $(VENV)/.test ## rates of this machine beside every peer that is found; o
 	python bench/summary.py build/bench/bench/native/accel_bench
 	exit $$wrong
 
+# What cmake --install takes along.
+LIBRARIES := accel accel_static accel_golden accel_golden_static
+
 # $(call install,PRESET): libaccel in build/prefix-PRESET, as programs find it.
 define install
-$(call build,$(1),accel accel_static)
+$(call build,$(1),$(LIBRARIES))
 cmake --install build/$(1) --prefix build/prefix-$(1) >/dev/null
 endef
 
