@@ -63,12 +63,9 @@ fn header_functions() -> HashMap<String, String> {
     let declarations = text
         .split("ACCEL_API ")
         .skip(1)
-        .filter_map(|rest| rest.split_once(");"));
+        .filter_map(|rest| rest.split_once(");")?.0.split_once('('));
     let mut functions = HashMap::new();
-    for (declared, _) in declarations {
-        let Some((head, parameters)) = declared.split_once('(') else {
-            continue;
-        };
+    for (head, parameters) in declarations {
         let (result, name) = declaration(head);
         let parameters: Vec<_> = match words(parameters).as_str() {
             "void" => Vec::new(),
