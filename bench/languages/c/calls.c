@@ -1,5 +1,5 @@
-/* Times calls from C for bench/languages.py. calls DIR: a raw block. Each line "TASK TURNS" on standard input is
- * answered by a line with the nanoseconds of CPU time that each call took. */
+/* Times calls from C for bench/languages.py. calls DIR BYTES: a raw block, and the limit of its ring's tables. Each
+ * line "TASK TURNS" on standard input is answered by a line with the nanoseconds of CPU time that each call took. */
 #include <accel/accel.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,7 +64,7 @@ static void check(const work* w, const char* task) {
 
 int main(int argc, char** argv) {
   work w = {0};
-  require(argc == 2 && block_read(&w.b, argv[1]) == 0, "usage: calls DIR");
+  require(argc == 3 && block_read(&w.b, argv[1]) == 0, "usage: calls DIR BYTES");
   require(accel_require_abi(ACCEL_ABI_VERSION) == ACCEL_OK, "accel_require_abi");
   w.messages = (accel_messages){.struct_size = sizeof w.messages,
                                 .layout = ACCEL_LAYOUT_RAGGED64,
@@ -77,8 +77,8 @@ int main(int argc, char** argv) {
   w.first_digests = calloc(w.b.rows, 32);
   require(w.indices && w.statuses && w.digests && w.first_digests, "no memory");
   find_signers(&w);
-  require(accel_sm2_keyring_new(NULL, &w.ring, NULL, w.b.signer_keys, 64, w.b.id, w.b.id_length, 0, w.b.signers) ==
-              ACCEL_OK,
+  require(accel_sm2_keyring_new(NULL, &w.ring, NULL, w.b.signer_keys, 64, w.b.id, w.b.id_length,
+                                strtoull(argv[2], NULL, 10), w.b.signers) == ACCEL_OK,
           "ring");
   require(accel_sm3_hash_messages(NULL, w.first_digests, &w.messages, w.b.rows) == ACCEL_OK, "hash");
   char task[16];

@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"strconv"
 
 	"verifyblock/accel"
 	"verifyblock/block"
@@ -29,7 +30,7 @@ type work struct {
 	digests []byte
 }
 
-func newWork(directory string) (*work, error) {
+func newWork(directory string, ringBytes uint64) (*work, error) {
 	if err := accel.RequireABI(); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func newWork(directory string) (*work, error) {
 	for row := range w.indices {
 		w.indices[row] = index[string(b.PublicKey(row))]
 	}
-	if w.ring, err = accel.NewKeyRing(b.Signers, b.ID); err != nil {
+	if w.ring, err = accel.NewKeyRing(b.Signers, b.ID, ringBytes); err != nil {
 		return nil, err
 	}
 	w.digests, err = accel.HashMany(b.Messages)
@@ -84,10 +85,14 @@ func (w *work) call(task string) (int64, error) {
 }
 
 func run() error {
-	if len(os.Args) != 2 {
-		return fmt.Errorf("usage: calls DIR")
+	if len(os.Args) != 3 {
+		return fmt.Errorf("usage: calls DIR BYTES")
 	}
-	w, err := newWork(os.Args[1])
+	ringBytes, err := strconv.ParseUint(os.Args[2], 10, 64)
+	if err != nil {
+		return err
+	}
+	w, err := newWork(os.Args[1], ringBytes)
 	if err != nil {
 		return err
 	}

@@ -123,11 +123,12 @@ inline std::vector<Status> verify_many(std::span<const Key> keys, std::span<cons
 // Known signers: their keys checked once, tables kept. Verification by it is several times faster.
 class KeyRing {
  public:
-  // Throws an Error of ACCEL_BAD_KEY for a key that is no point of the curve.
-  KeyRing(std::span<const Key> keys, const Id& id) {
+  // Throws an Error of ACCEL_BAD_KEY for a key that is no point of the curve. memory_limit is in bytes, for tables; 0
+  // is the default of 1 GiB.
+  KeyRing(std::span<const Key> keys, const Id& id, uint64_t memory_limit = 0) {
     accel_sm2_keyring* ring = nullptr;
-    check(accel_sm2_keyring_new(nullptr, &ring, nullptr, bytes(keys), sizeof(Key), id.data(), id.length(),
-                                0 /* default limit of memory */, keys.size()));
+    check(accel_sm2_keyring_new(nullptr, &ring, nullptr, bytes(keys), sizeof(Key), id.data(), id.length(), memory_limit,
+                                keys.size()));
     ring_.reset(ring);
   }
   // Item i is checked against key indices[i]. Any number of threads may verify at once.

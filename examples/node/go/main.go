@@ -92,7 +92,7 @@ func (s *selection) add(b *block.Block, row int, index uint32) {
 // is: nothing that the block says about its signers is believed. A node makes its ring once, when the consortium's
 // members change.
 func verifyByRing(b *block.Block) (statuses []accel.Status, knownRows int, err error) {
-	ring, err := accel.NewKeyRing(b.Signers, b.ID)
+	ring, err := accel.NewKeyRing(b.Signers, b.ID, 0)
 	if err != nil {
 		return nil, 0, fmt.Errorf("signers.bin: %w", err)
 	}

@@ -39,12 +39,12 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(block: &'a Block) -> Result<Self, Box<dyn Error>> {
+    fn new(block: &'a Block, ring_bytes: u64) -> Result<Self, Box<dyn Error>> {
         let index: HashMap<_, u32> = block.signers.iter().zip(0..).collect();
         let messages = block.messages();
         Ok(Work {
             block,
-            ring: KeyRing::new(&block.signers, &block.id)?,
+            ring: KeyRing::new(&block.signers, &block.id, ring_bytes)?,
             indices: block.public_keys.iter().map(|key| index[key]).collect(),
             digests: accel::hash_many(&messages)?,
             messages,
@@ -92,10 +92,12 @@ impl<'a> Work<'a> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let directory = std::env::args_os().nth(1).ok_or("usage: calls DIR")?;
+    let usage = "usage: calls DIR BYTES";
+    let directory = std::env::args_os().nth(1).ok_or(usage)?;
+    let ring_bytes = std::env::args().nth(2).ok_or(usage)?.parse()?;
     accel::require_abi()?;
     let block = Block::read(Path::new(&directory))?;
-    let work = Work::new(&block)?;
+    let work = Work::new(&block, ring_bytes)?;
     for line in std::io::stdin().lines() {
         let line = line?;
         let (task, turns) = line.split_once(' ').ok_or("expected TASK TURNS")?;

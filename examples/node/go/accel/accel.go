@@ -229,16 +229,16 @@ type KeyRing struct {
 }
 
 // NewKeyRing makes a ring of keys that lie one after the other. A key that is no point of the curve is an error.
-func NewKeyRing(keys []byte, id ID) (*KeyRing, error) {
+// memoryLimit is in bytes, for tables; 0 is the default of 1 GiB.
+func NewKeyRing(keys []byte, id ID, memoryLimit uint64) (*KeyRing, error) {
 	count := len(keys) / PublicKeySize
 	if err := requireSize("keys", len(keys), count, PublicKeySize); err != nil {
 		return nil, err
 	}
 	ring := &KeyRing{}
-	const defaultMemory = 0
 	err := run(func() C.accel_status {
 		return C.accel_sm2_keyring_new(nil, &ring.handle, nil, bytesOf(keys), PublicKeySize, bytesOf(id.id), id.length(),
-			defaultMemory, C.uint64_t(count))
+			C.uint64_t(memoryLimit), C.uint64_t(count))
 	})
 	if err != nil {
 		return nil, err

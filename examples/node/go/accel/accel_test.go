@@ -115,7 +115,7 @@ func TestVerifyManyRefuses(t *testing.T) {
 
 func TestKeyRing(t *testing.T) {
 	_, signatures, messages, want := batch()
-	ring, err := NewKeyRing(key, DefaultID)
+	ring, err := NewKeyRing(key, DefaultID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func TestKeyRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := append(append([]byte(nil), key...), make([]byte, 64)...)
-	_, err = NewKeyRing(bad, DefaultID)
+	_, err = NewKeyRing(bad, DefaultID, 1<<20)
 	requireError(t, err, BadKey, "1")
 }
 

@@ -245,9 +245,8 @@ unsafe impl Send for KeyRing {}
 unsafe impl Sync for KeyRing {}
 
 impl KeyRing {
-    /// A key that is no point of the curve is an error.
-    pub fn new(keys: &[PublicKey], id: &Id) -> Result<Self, Error> {
-        const DEFAULT_MEMORY: u64 = 0;
+    /// A key that is no point of the curve is an error. `memory_limit` is in bytes, for tables; 0 is the default of 1 GiB.
+    pub fn new(keys: &[PublicKey], id: &Id, memory_limit: u64) -> Result<Self, Error> {
         let mut ring = ptr::null_mut();
         // SAFETY: the arrays have the sizes that are given; the library keeps copies.
         check(unsafe {
@@ -259,7 +258,7 @@ impl KeyRing {
                 64,
                 id.as_ptr(),
                 id.length(),
-                DEFAULT_MEMORY,
+                memory_limit,
                 keys.len() as u64,
             )
         })?;

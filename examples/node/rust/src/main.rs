@@ -47,7 +47,7 @@ impl<'a> Selection<'a> {
 /// Known signers go by the ring, the others by their own key. The row's whole key decides which it is: nothing that the
 /// block says about its signers is believed. A node makes its ring once, when the consortium's members change.
 fn verify_by_ring(block: &Block) -> Result<(Vec<Status>, usize), accel::Error> {
-    let ring = KeyRing::new(&block.signers, &block.id)?;
+    let ring = KeyRing::new(&block.signers, &block.id, 0)?;
     let index: HashMap<&PublicKey, u32> = block.signers.iter().zip(0..).collect();
     let (mut known, mut strangers) = (Selection::default(), Selection::default());
     for (row, key) in block.public_keys.iter().enumerate() {

@@ -75,7 +75,7 @@ fn verdicts_by_explicit_keys() {
 #[test]
 fn verdicts_by_a_ring_on_many_threads() {
     let (keys, signatures, mut expected) = batch();
-    let ring = KeyRing::new(&keys[..1], &Id::default()).unwrap();
+    let ring = KeyRing::new(&keys[..1], &Id::default(), 0).unwrap();
     let slices = [MESSAGE; 4];
     let messages = Messages::from_slices(&slices);
     expected[3] = Status::OK; // the key is the ring's
@@ -93,7 +93,7 @@ fn verdicts_by_a_ring_on_many_threads() {
         ring.verify_many(&[0], &signatures, &messages),
         "indices: expected 4, one for each message, got 1",
     );
-    require_error(KeyRing::new(&[keys[0], keys[3]], &Id::default()), "BAD_KEY");
+    require_error(KeyRing::new(&[keys[0], keys[3]], &Id::default(), 1 << 20), "BAD_KEY");
 }
 
 #[test]
