@@ -133,9 +133,10 @@ def ask(program: Path, *arguments: str | Path, **environment: str) -> Answer:
 def accel(*arguments: str | Path) -> dict[str, Any]:
     """Run the command `accel` for its JSON."""
     command = [sys.executable, "-m", "accel.cli", *map(str, arguments), "--json"]
-    value: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
-    if "error" in value:
-        raise ExampleError(f"accel {arguments[0]}: {value['error']}")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1) or not done.stdout:
+        raise ExampleError(f"accel {arguments[0]}: exit code {done.returncode}\n{done.stderr}")
+    value: dict[str, Any] = json.loads(done.stdout)
     return value
 
 
