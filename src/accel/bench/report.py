@@ -27,6 +27,9 @@ SCHEMA: Final = "accel-bench/1"
 MAX_REPORT_BYTES = 64 << 20
 """Larger files are refused unread: a report is some hundred kilobytes."""
 
+ACCEL_ITSELF: Final = frozenset({"no hints"})
+"""Peers of the native runner that are accel in another way: their ratios compare ways, and not libraries."""
+
 Keys: TypeAlias = Literal["unknown", "known", "hinted"]
 Clock: TypeAlias = Literal["thread-cpu", "wall"]
 
