@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +13,13 @@ import msgspec
 import typer
 
 from accel.bench import report as reports
+from accel.bench.compare import LEAST_CHANGE, Comparison
+from accel.bench.compare import compare as comparison_of
 from accel.bench.cost import costs
 from accel.bench.plan import Options
 from accel.bench.report import Price, Report
-from accel.cli import bench_tables
-from accel.cli.output import VALID, JsonOption, emit, job, phases_bar
+from accel.cli import bench_comparison, bench_tables
+from accel.cli.output import FAILED, INVALID, VALID, JsonOption, emit, job, phases_bar
 from accel.errors import ArgumentError
 
 OperationOption = Annotated[
@@ -37,6 +41,10 @@ PeersOption = Annotated[bool, typer.Option("--peers/--no-peers", help="Measure o
 NativeOption = Annotated[bool, typer.Option("--native", help="Also run the native runner (crypto_mb).")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of messages and arrivals.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", help="Write the report as JSON.")]
+HtmlOption = Annotated[Path | None, typer.Option("--html", help="Write the report as a page to look at.")]
+CompareOption = Annotated[Path | None, typer.Option("--compare", help="An older report: say what got slower.")]
+LeastOption = Annotated[float, typer.Option("--least-change", help="Per cent: smaller changes are none.")]
+AnywayOption = Annotated[bool, typer.Option("--anyway", help="Verdicts also on another machine or other settings.")]
 FromOption = Annotated[Path | None, typer.Option("--from", help="Measure nothing: show the report in this file.")]
 
 
@@ -59,14 +67,23 @@ def bench(
     native: NativeOption = False,
     seed: SeedOption = 1,
     output: OutputOption = None,
+    html: HtmlOption = None,
+    compare: CompareOption = None,
+    least_change: LeastOption = 100 * LEAST_CHANGE,
+    anyway: AnywayOption = False,
     read: FromOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Measure this machine: rates, latencies, scaling, cost, and the distance to other libraries and to the limit.
 
-    Takes two to three minutes.
+    Takes two to three minutes. With --compare, exit code 1 says that something got slower than the noise explains, and
+    2 that the reports cannot be compared.
     """
     _require_place("--output", output)
+    _require_place("--html", html)
+    old = None if compare is None else reports.load(compare)
+    comparing = _comparing(least_change, anyway=anyway)
+    render = None if html is None else _page_renderer()
     if read is not None:
         _require_nothing_to_measure(operation, batch, length, threads, kernel, rounds, seconds, core, quick, native)
         report = _with_price(reports.load(read), _price(price, currency))
@@ -91,7 +108,27 @@ def bench(
         report = _measure(options, native=native)
     if output is not None:
         reports.save(report, output)
-    return _show(report, as_json)
+    if html is not None and render is not None:
+        html.write_text(render(report), encoding="utf-8")
+    return _show(report, None if old is None else comparing(old, report), as_json)
+
+
+def _page_renderer() -> Callable[[Report], str]:
+    """Looked for before anything is measured: it needs the extra `bench`."""
+    try:
+        from accel.bench import page  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in {"plotly", "jinja2", "markupsafe"}:
+            raise
+        raise ArgumentError(f"--html: needs {missing}: pip install 'chainaccel[bench]'") from error
+    return page.render
+
+
+def _comparing(least_change: float, *, anyway: bool) -> Callable[[Report, Report], Comparison]:
+    if not 0 < least_change < 100:
+        raise ArgumentError(f"--least-change: expected more than 0 and less than 100 per cent, got {least_change:g}")
+    return partial(comparison_of, least_change=least_change / 100, force=anyway)
 
 
 def _measure(options: Options, *, native: bool) -> Report:
@@ -101,13 +138,18 @@ def _measure(options: Options, *, native: bool) -> Report:
         return engine.run(options, progress, with_native=native)
 
 
-def _show(report: Report, as_json: bool) -> int:
-    """Print the report; the exit code."""
+def _show(report: Report, comparison: Comparison | None, as_json: bool) -> int:
+    """Print the report, and how it compares with an older one; the exit code."""
     if as_json:
-        emit(msgspec.to_builtins(report))
+        value = msgspec.to_builtins(report)
+        emit(value if comparison is None else value | {"comparison": msgspec.to_builtins(comparison)})
     else:
         bench_tables.show(report)
-    return VALID
+        if comparison is not None:
+            bench_comparison.show(comparison)
+    if comparison is None:
+        return VALID
+    return FAILED if comparison.refused else INVALID if comparison.slower else VALID
 
 
 def _require_place(option: str, path: Path | None) -> None:
