@@ -4,7 +4,7 @@
 #   tools/setup.sh demo     what `make demo` needs: compiler, build tools, Python, openssl
 #   tools/setup.sh test     also GoogleTest, libcrypto's headers, pkg-config, the tools that check the tree
 #   tools/setup.sh ci       also valgrind, clang (libFuzzer), abidiff, the aarch64 cross compiler and qemu-user,
-#                           Icarus Verilog
+#                           Icarus Verilog, Chromium
 #
 # Nothing that is there already is installed again, and apt-get is not touched when nothing is missing. Without root
 # and without passwordless sudo, the missing packages are named in one line and the script fails.
@@ -69,6 +69,9 @@ missing_packages() {
   [ -e /usr/src/googletest/CMakeLists.txt ] || echo googletest
   has abidiff || echo abigail-tools
   has iverilog || echo iverilog
+  has chromium || echo chromium
+  has chromedriver || echo chromium-driver
+  [ -n "$(find /usr/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ] || echo fonts-dejavu-core
 }
 has_libfuzzer() { has clang++ && [ -e "$(clang++ -print-file-name="libclang_rt.fuzzer-$(uname -m).a")" ]; }
 cmake_is_new_enough() { [ "$(printf '3.25\n%s\n' "$(cmake --version | sed -n 's/^cmake version //p')" | sort -V | head -1)" = 3.25 ]; }
