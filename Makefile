@@ -97,6 +97,18 @@ examples: $(VENV)/.test ## the programs of examples/node, built against an insta
 	$(call install,$(LIBRARY_PRESET))
 	python tools/examples.py build/prefix-$(LIBRARY_PRESET) --jobs $(JOBS) --languages "$(LANGUAGES)"
 
+.PHONY: bench-page
+bench-page: $(VENV)/.ci ## the pages of bench/results again in build/bench-pages, checked, and the pictures in docs/
+	python tools/bench_results.py pages build/bench-pages
+	python tools/bench_results.py pictures docs
+
+.PHONY: bench-result
+bench-result: $(VENV)/.test ## measure this machine and keep the result in bench/results
+	$(call build,bench,accel_bench)
+	mkdir -p build/bench-pages
+	accel bench --native --rounds 10 --output build/bench-pages/result.json $(BENCH_ARGS)
+	python tools/bench_results.py add build/bench-pages/result.json
+
 .PHONY: cpp-test
 cpp-test: $(VENV)/.test
 	$(call build,checked)

@@ -141,6 +141,14 @@ def test_a_slower_machine_is_not_a_slower_accel() -> None:
     )
 
 
+def test_a_busy_machine_says_nothing_about_several_threads() -> None:
+    old, new = Maker(1, 0.005).report(), replace(Maker(2, 0.005).report(), core_share=0.4)
+    comparison = compare(old, new)
+    assert set(verdicts(comparison, "efficiency")) == {"refused"}
+    assert set(verdicts(comparison, "rate")) == set(verdicts(comparison, "ratio")) == {"same"}
+    assert set(verdicts(compare(old, replace(new, core_share=0.99)), "efficiency")) == {"same"}
+
+
 def test_accel_itself_does_not_tell_of_the_machine() -> None:
     def with_itself(report: Report) -> Report:
         rows = tuple(replace(row, peer="no hints") for row in report.ratios)

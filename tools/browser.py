@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
-from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 PROGRAMS = ("chromium", "chromedriver")
@@ -27,6 +27,7 @@ ARGUMENTS = (
     "--host-rules=MAP * ~NOTFOUND",
 )
 SECONDS = 60
+MARGIN = 16
 
 
 def missing() -> str | None:
@@ -57,22 +58,32 @@ class Browser:
 
     def script(self, source: str, *arguments: object) -> Any:
         """What a function body in JavaScript returns."""
-        return self.driver.execute_script(source, *arguments)  # type: ignore[no-untyped-call]
+        return self.driver.execute_script(source, *arguments)
 
     def messages(self) -> list[str]:
         """What the console has got since the last call: errors, and whatever else."""
-        return [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
+        return [f"{entry['level']}: {entry['message']}" for entry in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
         """The addresses of everything that was asked for since the last call."""
-        entries = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]  # type: ignore[no-untyped-call]
+        entries = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [
             entry["params"]["request"]["url"] for entry in entries if entry["method"] == "Network.requestWillBeSent"
         ]
 
-    def picture(self) -> bytes:
-        """A PNG of what the window shows."""
-        return base64.b64decode(self._command("Page.captureScreenshot", {"format": "png"})["data"])
+    def picture(self, selector: str | None = None) -> bytes:
+        """A PNG of what the window shows, or of the first element that a CSS selector finds."""
+        parameters: dict[str, Any] = {"format": "png"}
+        if selector is not None:
+            box = self.script(
+                "const { x, y, width, height } = document.querySelector(arguments[0]).getBoundingClientRect();"
+                "const [margin, left, top] = [arguments[1], x + window.scrollX, y + window.scrollY];"
+                "return { x: left - margin, y: top - margin, width: width + 2 * margin, height: height + 2 * margin };",
+                selector,
+                MARGIN,
+            )
+            parameters |= {"captureBeyondViewport": True, "clip": box | {"scale": 1}}
+        return base64.b64decode(self._command("Page.captureScreenshot", parameters)["data"])
 
     def print(self) -> bytes:
         """The page as PDF, on A4."""
@@ -80,7 +91,7 @@ class Browser:
         return base64.b64decode(self._command("Page.printToPDF", paper)["data"])
 
     def _command(self, name: str, parameters: dict[str, Any]) -> Any:
-        return self.driver.execute_cdp_cmd(name, parameters)  # type: ignore[attr-defined]
+        return self.driver.execute_cdp_cmd(name, parameters)
 
 
 @contextmanager
@@ -93,15 +104,9 @@ def browser() -> Iterator[Browser]:
     if sentence := missing():
         raise RuntimeError(sentence)
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for argument in (
-        "headless=new",
-        "disable-gpu",
-        "disable-dev-shm-usage",
-        "hide-scrollbars",
-        "host-rules=MAP * ~NOTFOUND",
-    ):
-        options.add_argument(f"--{argument}")
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ARGUMENTS:
+        options.add_argument(argument)
     if os.geteuid() == 0:  # Chromium refuses its sandbox to root, as in a container
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

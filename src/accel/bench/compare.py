@@ -14,7 +14,8 @@ it is smaller than the least change of interest.
 
 Rounds of one run say nothing about what differs between runs: a neighbour on the machine, another clock. So absolute
 rates get a verdict only where the peers, whose code did not change, kept theirs; ratios to peers do not need that, as
-both sides are measured in turn. Reports of different machines get no verdict.
+both sides are measured in turn. What is measured by the wall clock gets none if a process had not its core for itself.
+Reports of different machines get no verdict at all.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from accel.bench.report import ACCEL_ITSELF, Case, ClosedLatency, Report, Spread
+from accel.bench.report import ACCEL_ITSELF, QUIET_CORE_SHARE, Case, ClosedLatency, Report, Spread
 
 Kind: TypeAlias = Literal["rate", "ratio", "efficiency"]
 Verdict: TypeAlias = Literal["slower", "faster", "same", "unclear", "refused"]
@@ -169,7 +170,8 @@ def compare(
             raise ValueError(f"{name}: expected a fraction between 0 and 1, got {value}")
     differences = _differences(old, new)
     machine = _machine_factor(old, new)
-    refusals = _Refusals(differences, machine, least_change, force=force)
+    busy = any(report.core_share is not None and report.core_share < QUIET_CORE_SHARE for report in (old, new))
+    refusals = _Refusals(differences, machine, least_change, busy=busy, force=force)
     old_figures, new_figures = _figures(old), _figures(new)
     changes = [
         _change(figure, new_figures[key], least_change, confidence, refusals)
@@ -253,15 +255,18 @@ class _Refusals:
     differences: tuple[str, ...]
     machine: float | None
     least_change: float
+    busy: bool
     force: bool
 
-    def of(self, kind: Kind) -> str | None:
+    def of(self, figure: _Figure) -> str | None:
         if self.force:
             return None
         if self.differences:
             return "the reports cannot be compared"
+        if self.busy and figure.kind != "ratio" and figure.case.threads > 1:
+            return "other work had a share of the cores"
         moved = self.machine is not None and abs(math.log(self.machine)) > -math.log1p(-self.least_change)
-        return f"the machine itself ran {self.machine:.2f} times as fast" if kind == "rate" and moved else None
+        return f"the machine itself ran {self.machine:.2f} times as fast" if figure.kind == "rate" and moved else None
 
 
 def _figures(report: Report) -> dict[Hashable, _Figure]:
@@ -338,7 +343,7 @@ def _machine_factor(old: Report, new: Report) -> float | None:
 def _change(old: _Figure, new: _Figure, least: float, confidence: float, refusals: _Refusals) -> Change:
     factor = factor_of(old.values.rounds, new.values.rounds, confidence)
     verdict, reason = _verdict(factor, least)
-    refused = refusals.of(old.kind)
+    refused = refusals.of(old)
     if refused is not None:
         verdict, reason = "refused", refused
     return Change(old.kind, old.case, old.task, old.peer, old.values.median, new.values.median, factor, verdict, reason)

@@ -30,6 +30,9 @@ MAX_REPORT_BYTES = 64 << 20
 ACCEL_ITSELF: Final = frozenset({"no hints"})
 """Peers of the native runner that are accel in another way: their ratios compare ways, and not libraries."""
 
+QUIET_CORE_SHARE: Final = 0.95
+"""Of a core that a process has on a machine that does nothing else, at least (`Report.core_share`)."""
+
 Keys: TypeAlias = Literal["unknown", "known", "hinted"]
 Clock: TypeAlias = Literal["thread-cpu", "wall"]
 

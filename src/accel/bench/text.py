@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 from accel.bench.report import OPERATIONS, Case, Spread
 
@@ -104,11 +104,13 @@ def operation(name: str) -> str:
 
 
 def date(iso: str) -> str:
-    """`2026-11-26 03:26 UTC` of an ISO 8601 date; what is none stays as it is."""
+    """`2026-11-26 03:26 UTC` of an ISO 8601 date, which is in UTC if it names no zone; what is none stays as it is."""
     try:
-        return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M}{NBSP}UTC"
+        moment = datetime.fromisoformat(iso)
     except ValueError:
         return iso
+    utc = moment.astimezone(UTC) if moment.tzinfo else moment
+    return f"{utc:%Y-%m-%d %H:%M}{NBSP}UTC"
 
 
 def size(number: int) -> str:

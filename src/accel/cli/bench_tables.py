@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from accel.bench.report import QUIET_CORE_SHARE
 from accel.cli.output import out
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _heading(report: Report) -> None:
     )
     for peer in report.peers:
         out.print(f"[bold]{escape(peer.name)}[/] {escape(peer.version)} [dim]{escape(peer.how)}[/]", soft_wrap=True)
-    if report.core_share is not None and report.core_share < _QUIET:
+    if report.core_share is not None and report.core_share < QUIET_CORE_SHARE:
         out.print(
             f"[yellow]the process had {report.core_share:.0%} of its core: rates of one thread leave that out, "
             "latencies, scaling and the cost of several threads do not[/]",
@@ -55,9 +56,6 @@ def _heading(report: Report) -> None:
         )
     if settings.quick:
         out.print("[yellow]--quick: shows that it works, and not how fast[/]")
-
-
-_QUIET = 0.95
 
 
 def _series(title: str, what: str, table: Table) -> None:

@@ -46,7 +46,10 @@ def ratios(report: Report) -> Section:
         "run: a busy or slow machine touches both sides, so that the ratio says more than a rate.",
         (
             *([_overview(shared, ordered)] if shared else ()),
-            *(_ratio_plot(names[peer], by_peer[peer], i) for i, peer in enumerate(alone)),
+            *(
+                _ratio_plot(peer if peer not in ACCEL_ITSELF else names[peer], names[peer], by_peer[peer], i)
+                for i, peer in enumerate(alone)
+            ),
         ),
         "No peer was measured in this run.",
     )
@@ -102,7 +105,7 @@ def _overview(ratios: Sequence[Ratio], peers: Sequence[str]) -> Plot:
     )
 
 
-def _ratio_plot(peer: str, unsorted: Sequence[Ratio], number: int) -> Plot:
+def _ratio_plot(peer: str, name: str, unsorted: Sequence[Ratio], number: int) -> Plot:
     rows = sorted(unsorted, key=lambda row: (plot.sort_key(row.case), row.runner, row.title))
     cases = [row.case for row in rows]
     places, vertical, labels = plot.rows(cases, [row.title for row in rows])
@@ -137,11 +140,12 @@ def _ratio_plot(peer: str, unsorted: Sequence[Ratio], number: int) -> Plot:
     lowest, highest = (pick(rows, key=lambda row: row.ratio.median) for pick in (min, max))
     return Plot(
         f"ratios-{number}",
-        f"Beside {peer}",
-        f"Right of the dashed line accel is faster, left of it {peer}. From {text.ratio(lowest.ratio.median)} "
-        f"({lowest.title}) to {text.ratio(highest.ratio.median)} ({highest.title}).{plot.shared(cases)}",
+        f"Beside {name}",
+        f"Right of the dashed line accel is faster, left of it {peer}. The least: "
+        f"{text.ratio(lowest.ratio.median)} ({lowest.title}); the most: {text.ratio(highest.ratio.median)} "
+        f"({highest.title}).{plot.shared(cases)}",
         figure,
-        _ratio_table(f"Beside {peer}", rows),
+        _ratio_table(f"Beside {name}", rows),
     )
 
 

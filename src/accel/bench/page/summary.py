@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from accel.bench import text
 from accel.bench.page import plot
 from accel.bench.page.ratios import reached
-from accel.bench.report import ACCEL_ITSELF, Case, Ratio, Report
+from accel.bench.report import ACCEL_ITSELF, QUIET_CORE_SHARE, Case, Ratio, Report
 
 PEERS_ON_A_CARD = 3
-QUIET = 0.95
-"""Share of a core that a process has on a machine that does nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,9 @@ def _peer_card(report: Report, case: Case) -> Card | None:
         if row.case.title == case.title:
             known = exact.setdefault(row.peer, row)
             exact[row.peer] = max(known, row, key=lambda row: row.ours_per_s.median)
-        elif plot.is_close(row.case, case):
+        elif (
+            plot.is_close(row.case, case) and "all kept" not in row.title
+        ):  # what `merkle.root` measures keeps the root
             close.setdefault(row.peer, row)
     beside = close | exact
     if not beside:
@@ -115,7 +115,7 @@ def warnings(report: Report) -> tuple[str, ...]:
     result = []
     if report.settings.quick:
         result.append("A quick run: it shows that everything works; its figures say nothing about speed.")
-    if report.core_share is not None and report.core_share < QUIET:
+    if report.core_share is not None and report.core_share < QUIET_CORE_SHARE:
         result.append(
             f"A busy machine: the process had {text.percent(report.core_share)} of its core. Rates of one thread and "
             "ratios leave that out; latencies, scaling and what runs on several threads do not, and are worse than the "

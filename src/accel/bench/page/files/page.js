@@ -8,6 +8,8 @@
   const PRINT_WIDTH = 680;
   const NARROW = 560;
   const LEGEND_ROW = 21;
+  const LETTER = 5.2;
+  const SECOND_LINE = 12;
   const SECONDS_PER_HOUR = 3600;
   const NBSP = "\u00a0";
 
@@ -29,16 +31,25 @@
     return Math.ceil(shown.length / columns);
   }
 
+  // Smaller letters; where a row's label is wider than the plot all labels get a second line, and the plot the room.
+  function makeNarrow(figure, width) {
+    const labels = figure.layout.annotations || [];
+    const split = labels.some((label) => label.text.length * LETTER > width);
+    figure.layout.font.size = 11;
+    for (const label of labels) {
+      label.font = { size: 10 };
+      if (split) Object.assign(label, { text: label.text.replace("</b>  ", "</b><br>"), yshift: label.yshift + 6, align: "left" });
+    }
+    if (split) figure.layout.height += SECOND_LINE * labels.length;
+  }
+
   // A plot keeps its height for the data: the legend's rows, more of them on a phone, come on top.
   function draw(plot) {
     const figure = JSON.parse(document.getElementById(plot.id + "-figure").textContent);
     figure.layout.height += LEGEND_ROW * legendRows(figure, plot.clientWidth);
-    plot.style.minHeight = figure.layout.height + "px";
     const narrow = plot.clientWidth < NARROW;
-    if (narrow) {
-      figure.layout.font.size = 11;
-      for (const label of figure.layout.annotations || []) label.font = { size: 10 };
-    }
+    if (narrow) makeNarrow(figure, plot.clientWidth);
+    plot.style.minHeight = figure.layout.height + "px";
     return Plotly.newPlot(plot, figure.data, figure.layout, { ...CONFIG, displayModeBar: narrow ? false : "hover" });
   }
 
