@@ -34,7 +34,7 @@ root_doc = "docs/index"
 include_patterns = [
     "*.md",
     "docs/**",
-    *(f"{place}/README.md" for place in ("bench", "csrc/*", "examples/**", "tests/*")),
+    *(f"{place}/README.md" for place in ("bench", "bench/results", "csrc/*", "examples/**", "tests/*")),
 ]
 exclude_patterns = [".venv", "build", "dist", "docs/extensions", "docs/templates", "docs/static"]
 templates_path = ["templates"]
