@@ -23,24 +23,39 @@ namespace {
 
 inline constexpr size_t kTwin = 2;  // groups side by side
 
-// Asks for lines of tables, a few at a time, while others are worked on: all at once they would block the CPU.
+// Takes leaves out of tables, one after the other while a step works on others, so that neither their lines nor the
+// translations of their addresses are waited for: there are more pages in the tables of a few dozen keys than the CPU
+// keeps translations, and all leaves at once would wait for most.
 template <class V>
-struct Prefetcher52 {
-  const Leaf52<V>* leaves;  // [slot * stride + group]
-  size_t stride, groups;
-  size_t left;  // leaves not yet asked for
-  size_t group = 0;
+class Gatherer52 {
+ public:
+  // A leaf is asked for so many leaves before it is taken. Those between take 8 KB of the first-level cache.
+  static constexpr size_t kAhead = 16;
 
-  template <size_t kCount>
+  Gatherer52(const Leaf52<V>* leaves, LeafPoint52<V>* points, size_t count)
+      : asked_(leaves), taken_(leaves), end_(leaves + count), points_(points) {
+    for (size_t i = 0; i < kAhead; ++i) ask();
+  }
+
+  // The next leaf, if one is left.
+  ACCEL_INLINE void take() {
+    if (taken_ == end_) return;
+    ask();
+    *points_++ = taken_++->signed_point();
+  }
+  void take_rest() {
+    while (taken_ != end_) take();
+  }
+
+ private:
   ACCEL_INLINE void ask() {
-    for (size_t i = 0; i < kCount && left != 0; ++i, --left) {
-      for (size_t lane = 0; lane < 8; ++lane) __builtin_prefetch(leaves[group].entries[lane], 0, 2);
-      if (++group == groups) group = 0, leaves += stride;
-    }
+    if (asked_ == end_) return;
+    for (size_t lane = 0; lane < 8; ++lane) __builtin_prefetch(asked_->entries[lane]);
+    ++asked_;
   }
-  void ask_rest() {
-    while (left != 0) ask<1>();
-  }
+
+  const Leaf52<V>*asked_, *taken_, *end_;
+  LeafPoint52<V>* points_;
 };
 
 template <class V, size_t kGroups>
@@ -60,38 +75,36 @@ struct TreeSums52 {
     Fe* products;     // of the differences before, in the order of the first pass
   };
 
-  // Limbs of a difference and of what is stored, in place of a function for the steps of a carry.
-  // The first pass over a level. Next gives the next twin's operands:
-  //   next.operands(i)   begins group i of the twin
-  //   next.limb(i, k)    limb k of x2 - x1 in group i
+  // The first pass over a level.
+  //   operands.abscissas(pair, group).limb(k)   limb k of x2 - x1
   template <int kMultiple, class Operands>
   static ACCEL_INLINE void multiply_up(Fe (&running)[kTwin], const Scratch& scratch, const Operands& operands,
-                                       size_t pairs, size_t groups) {
+                                       size_t pairs, size_t groups, Gatherer52<V>& gatherer) {
     Sum pending = F::sum(running[1]);
     size_t pair = 0, group = 0;
     auto first = operands.abscissas(0, 0);
     Fe d0, d1;
     F::run_steps(F::template tighten_steps<kMultiple>(d0, [&](int k) { return first.limb(k); }));
     for (size_t left = pairs * groups / kTwin; left > 0; --left) {
+      gatherer.take();
       const size_t at = pair * kGroups + group;
       auto second = operands.abscissas(pair, group + 1);
       group += kTwin;
       if (group == groups) group = 0, pair += left > 1;
       auto next = operands.abscissas(pair, group);
-      store(scratch.products + at, running[0]);
-      store(scratch.differences + at, d0);
+      scratch.products[at] = running[0];
+      scratch.differences[at] = d0;
       const Sum product0 =
           F::mul_sum(running[0], d0, F::template tighten_steps<kMultiple>(d1, [&](int k) { return second.limb(k); }),
                      F::template tighten_steps<0>(running[1], [&](int k) { return pending.l[k]; }));
-      store(scratch.products + at + 1, running[1]);
-      store(scratch.differences + at + 1, d1);
+      scratch.products[at + 1] = running[1];
+      scratch.differences[at + 1] = d1;
       pending =
           F::mul_sum(running[1], d1, F::template tighten_steps<kMultiple>(d0, [&](int k) { return next.limb(k); }),
                      F::template tighten_steps<0>(running[0], [&](int k) { return product0.l[k]; }));
     }
     running[1] = F::template tighten<0>(pending);
   }
-  static ACCEL_INLINE void store(Fe* to, const Fe& a) { *to = a; }
 
   // The same where zeros among the differences are replaced by 1, in the range of all others (the second pass takes
   // x2 from them), and their lanes marked.
@@ -115,12 +128,12 @@ struct TreeSums52 {
   }
 
   // Sums of a twin; rest[i] is the inverse of the product of all differences not yet used up.
-  //   y.difference(k)   limb k of y2 - y1, for k = 0, 1, ...
-  //   y.first(k)        limb k of y1, thereafter
+  //   y.difference(k)   limb k of y2 - y1
+  //   y.first(k)        limb k of y1
   // kMultiple p was added to the differences of abscissas.
   template <int kMultiple, class Ordinates>
   static ACCEL_INLINE void add(PointVec<V>* sums, Fe (&rest)[kTwin], const Scratch& scratch, size_t at, const Fe* x1_0,
-                               const Fe* x1_1, Ordinates& y_0, Ordinates& y_1) {
+                               const Fe* x1_1, const Ordinates& y_0, const Ordinates& y_1) {
     constexpr bool kLeaves = kMultiple == 1;
     constexpr int kYMultiple = kLeaves ? 1 : kY;
     const auto limbs = [](const Sum& a) { return [&a](int k) { return a.l[k]; }; };
@@ -174,99 +187,16 @@ struct TreeSums52 {
   }
 };
 
-// The lowest level of a tree: slots 2 pair and 2 pair + 1 of the leaves.
-template <class V, size_t kGroups>
-struct LeafLevel52 {
+// A level of a tree: slots 2 pair and 2 pair + 1 of the nodes below, whose abscissas are at most kMultiple p.
+template <class V, size_t kGroups, class Node, int kMultiple>
+struct Level52 {
   using Sums = TreeSums52<V, kGroups>;
   using F = Field52<V>;
   using Fe = typename F::Fe;
-  using Sum = typename F::Sum;
   using Mask = typename V::Mask;
 
-  const Leaf52<V>* leaves;
-  size_t pairs, groups;
-  PointVec<V>* sums;
-  Fe* first_abscissas;  // what the first pass unpacks and the second needs again
-  typename Sums::Scratch scratch;
-
-  struct Quads {
-    V w[4];
-  };
-  static ACCEL_INLINE Quads quads(const Entries52& entry, size_t offset) {
-    const void* addresses[8];
-    for (size_t lane = 0; lane < 8; ++lane) {
-      addresses[lane] = reinterpret_cast<const void*>(entry.address[lane] + offset);
-    }
-    Quads r;
-    V::load_quads(r.w, addresses);
-    return r;
-  }
-
-  struct Abscissas {
-    Quads x1, x2;
-    Fe& unpacked;  // x1
-
-    ACCEL_INLINE V limb(int k) {
-      unpacked.l[k] = F::unpack_limb(x1.w, k);
-      return F::unpack_limb(x2.w, k) - unpacked.l[k];
-    }
-  };
-  ACCEL_INLINE Abscissas abscissas(size_t pair, size_t group) const {
-    const Leaf52<V>* first = leaves + 2 * pair * kGroups + group;
-    return {quads(first[0].entries, 0), quads(first[kGroups].entries, 0), first_abscissas[pair * kGroups + group]};
-  }
-
-  struct Ordinates {
-    Quads y1, y2;
-    Mask negative1, negative2;
-    Sum signed1;
-
-    // y, or p - y where negative; not 0, since the order is odd.
-    static ACCEL_INLINE V signed_limb(const Quads& y, Mask negative, int k) {
-      const V limb = F::unpack_limb(y.w, k);
-      return V::select(negative, V::broadcast(sparse_multiple(1, k)) - limb, limb);
-    }
-    ACCEL_INLINE V difference(int k) {
-      signed1.l[k] = signed_limb(y1, negative1, k);
-      return signed_limb(y2, negative2, k) - signed1.l[k];
-    }
-    ACCEL_INLINE const V& first(int k) const { return signed1.l[k]; }
-  };
-  ACCEL_INLINE Ordinates ordinates(size_t pair, size_t group) const {
-    const Leaf52<V>&left = leaves[2 * pair * kGroups + group], &right = (&left)[kGroups];
-    return {quads(left.entries, sizeof(Fe260)), quads(right.entries, sizeof(Fe260)), left.negative, right.negative, {}};
-  }
-
-  ACCEL_AS_WRITTEN void multiply_up(Fe (&running)[kTwin]) const {
-    Sums::template multiply_up<1>(running, scratch, *this, pairs, groups);
-  }
-  ACCEL_NOINLINE void multiply_up_marked(Fe (&running)[kTwin], Mask* exceptional) const {
-    Sums::template multiply_up_marked<1>(running, scratch, *this, pairs, groups, exceptional);
-  }
-  ACCEL_AS_WRITTEN void add_all(Fe (&rest)[kTwin], Prefetcher52<V>& prefetcher) const {
-    for (size_t pair = pairs; pair-- > 0;) {
-      for (size_t group = groups; group > 0;) {
-        group -= kTwin;
-        prefetcher.template ask<2>();
-        const size_t at = pair * kGroups + group;
-        Ordinates y_0 = ordinates(pair, group), y_1 = ordinates(pair, group + 1);
-        Sums::template add<1>(sums + at, rest, scratch, at, first_abscissas + at, first_abscissas + at + 1, y_0, y_1);
-      }
-    }
-  }
-};
-
-// The other levels: slots 2 pair and 2 pair + 1 of nodes.
-template <class V, size_t kGroups>
-struct NodeLevel52 {
-  using Sums = TreeSums52<V, kGroups>;
-  using F = Field52<V>;
-  using Fe = typename F::Fe;
-  using Sum = typename F::Sum;
-  using Mask = typename V::Mask;
-
-  const PointVec<V>* nodes;
-  size_t pairs, groups;
+  const Node* nodes;  // [slot * stride + group]
+  size_t stride, pairs, groups;
   PointVec<V>* sums;
   typename Sums::Scratch scratch;
 
@@ -276,31 +206,31 @@ struct NodeLevel52 {
     ACCEL_INLINE V limb(int k) const { return x2.l[k] - x1.l[k]; }
   };
   ACCEL_INLINE Abscissas abscissas(size_t pair, size_t group) const {
-    const PointVec<V>* first = nodes + 2 * pair * kGroups + group;
-    return {first[0].x, first[kGroups].x};
+    const Node* first = nodes + 2 * pair * stride + group;
+    return {first[0].x, first[stride].x};
   }
   struct Ordinates {
-    const Fe &y1, &y2;
+    const decltype(Node::y)&y1, &y2;
 
     ACCEL_INLINE V difference(int k) const { return y2.l[k] - y1.l[k]; }
     ACCEL_INLINE const V& first(int k) const { return y1.l[k]; }
   };
 
-  ACCEL_AS_WRITTEN void multiply_up(Fe (&running)[kTwin]) const {
-    Sums::template multiply_up<Sums::kX>(running, scratch, *this, pairs, groups);
+  ACCEL_AS_WRITTEN void multiply_up(Fe (&running)[kTwin], Gatherer52<V>& gatherer) const {
+    Sums::template multiply_up<kMultiple>(running, scratch, *this, pairs, groups, gatherer);
   }
   ACCEL_NOINLINE void multiply_up_marked(Fe (&running)[kTwin], Mask* exceptional) const {
-    Sums::template multiply_up_marked<Sums::kX>(running, scratch, *this, pairs, groups, exceptional);
+    Sums::template multiply_up_marked<kMultiple>(running, scratch, *this, pairs, groups, exceptional);
   }
-  ACCEL_AS_WRITTEN void add_all(Fe (&rest)[kTwin], Prefetcher52<V>& prefetcher) const {
+  ACCEL_AS_WRITTEN void add_all(Fe (&rest)[kTwin], Gatherer52<V>& gatherer) const {
     for (size_t pair = pairs; pair-- > 0;) {
       for (size_t group = groups; group > 0;) {
         group -= kTwin;
-        prefetcher.template ask<2>();
+        gatherer.take();
         const size_t at = pair * kGroups + group;
-        const PointVec<V>*left = nodes + 2 * pair * kGroups + group, *right = left + kGroups;
-        Ordinates y_0 = {left[0].y, right[0].y}, y_1 = {left[1].y, right[1].y};
-        Sums::template add<Sums::kX>(sums + at, rest, scratch, at, &left[0].x, &left[1].x, y_0, y_1);
+        const Node *left = nodes + 2 * pair * stride + group, *right = left + stride;
+        const Ordinates y_0 = {left[0].y, right[0].y}, y_1 = {left[1].y, right[1].y};
+        Sums::template add<kMultiple>(sums + at, rest, scratch, at, &left[0].x, &left[1].x, y_0, y_1);
       }
     }
   }
@@ -325,20 +255,20 @@ class Forest52 {
 
   // Chunk `number` is at level step - number.
   struct Chunk {
-    size_t groups = 0;        // a multiple of kTwin
-    const Leaf52<V>* leaves;  // [slot * kGroups + group]
+    size_t groups = 0;             // a multiple of kTwin
+    const LeafPoint52<V>* leaves;  // [slot * groups + group]
     Mask exceptional[kGroups];
   };
 
   // chunks[level]: the chunk at that level, or null. What it had reached before goes up by one level.
-  void step(Chunk* const (&chunks)[kLevels], Prefetcher52<V> prefetcher) {
+  void step(Chunk* const (&chunks)[kLevels], Gatherer52<V>& gatherer) {
     Fe running[kTwin] = {F::one(), F::one()};
     for (size_t level = 0; level < kLevels; ++level) {
       if (chunks[level] == nullptr) continue;
       if (level == 0) {
-        leaf_level(*chunks[0]).multiply_up(running);
+        leaf_level(*chunks[0]).multiply_up(running, gatherer);
       } else {
-        node_level(level, *chunks[level]).multiply_up(running);
+        node_level(level, *chunks[level]).multiply_up(running, gatherer);
       }
     }
     Fe product = F::mul(running[0], running[1]);
@@ -351,13 +281,13 @@ class Forest52 {
     for (size_t level = kLevels; level-- > 0;) {
       if (chunks[level] == nullptr) continue;
       if (level == 0) {
-        leaf_level(*chunks[0]).add_all(rest, prefetcher);
+        leaf_level(*chunks[0]).add_all(rest, gatherer);
       } else {
-        node_level(level, *chunks[level]).add_all(rest, prefetcher);
+        node_level(level, *chunks[level]).add_all(rest, gatherer);
         move_last(level, chunks[level]->groups);
       }
     }
-    prefetcher.ask_rest();
+    gatherer.take_rest();
   }
 
   // The last two nodes of the chunk that was at the highest level.
@@ -386,11 +316,12 @@ class Forest52 {
   typename TreeSums52<V, kGroups>::Scratch scratch(size_t level) {
     return {differences_ + offset(level, 0), products_ + offset(level, 0)};
   }
-  LeafLevel52<V, kGroups> leaf_level(const Chunk& chunk) {
-    return {chunk.leaves, kSlots / 2, chunk.groups, nodes_, abscissas_, scratch(0)};
+  Level52<V, kGroups, LeafPoint52<V>, 1> leaf_level(const Chunk& chunk) {
+    return {chunk.leaves, chunk.groups, kSlots / 2, chunk.groups, nodes_, scratch(0)};
   }
-  NodeLevel52<V, kGroups> node_level(size_t level, const Chunk& chunk) {
-    return {nodes_ + offset(level - 1, 1), slots(level) / 2, chunk.groups, nodes_ + offset(level, 1), scratch(level)};
+  Level52<V, kGroups, PointVec<V>, TreeSums52<V, kGroups>::kX> node_level(size_t level, const Chunk& chunk) {
+    return {nodes_ + offset(level - 1, 1), kGroups,       slots(level) / 2, chunk.groups,
+            nodes_ + offset(level, 1),     scratch(level)};
   }
   // A last slot without a neighbour goes up as it is.
   void move_last(size_t level, size_t groups) {
@@ -400,7 +331,6 @@ class Forest52 {
     std::memcpy(nodes_ + to, nodes_ + from, groups * sizeof(PointVec<V>));
   }
 
-  Fe abscissas_[kSlots / 2 * kGroups];
   Fe differences_[offset(kLevels, 0)];
   Fe products_[offset(kLevels, 0)];
   PointVec<V> nodes_[offset(kLevels, 1)];

@@ -119,7 +119,7 @@ struct KnownKeys52 {
       (tables + digit.index.template shl<6>() + V::broadcast(kOffset)).store(leaves->entries.address);
       leaves->negative = digit.negative;
       if constexpr (Group::kSmall) replace_infinity(leaves->entries, exceptional);
-      if constexpr (kPrefetch) Prefetcher52<V>{leaves, 1, 1, 1}.ask_rest();
+      if constexpr (kPrefetch) __builtin_prefetch(leaves->entries[0]);
       put_leaves<kWidth, kPrefetch, kWindow + 1>(leaves + stride, stride, tables, digits, exceptional);
     }
   }
@@ -168,13 +168,13 @@ struct KnownKeys52 {
   static void fill(Batch& batch, Leaf52<V>* leaves, const Affine260* base, const Source& source, size_t begin,
                    size_t items) {
     batch.items = items;
-    batch.chunk.leaves = leaves;
     batch.chunk.groups = (items + 8 * kTwin - 1) / (8 * kTwin) * kTwin;
     for (size_t i = 0; i < batch.chunk.groups; ++i) {
       const size_t first = 8 * i < items ? 8 * i : 8 * i - 8;  // a twin without items repeats the one before
       batch.bad[i] = source.read(batch.claims[i], batch.tables[i], begin + first, items - first);
       batch.chunk.exceptional[i] = 0;
-      put_all_leaves<false>(leaves + i, kGroups, batch.claims[i], batch.tables[i], base, batch.chunk.exceptional + i);
+      put_all_leaves<false>(leaves + i, batch.chunk.groups, batch.claims[i], batch.tables[i], base,
+                            batch.chunk.exceptional + i);
     }
   }
 
@@ -209,26 +209,28 @@ struct KnownKeys52 {
     if (count == 0) return;
     constexpr size_t kLevels = Forest::kLevels, kInFlight = kLevels + 1;
     Forest forest;
-    Leaf52<V> leaves[2][kSlots * kGroups];
+    Leaf52<V> leaves[kSlots * kGroups];
+    LeafPoint52<V> points[2][kSlots * kGroups];
     Batch batches[kInFlight];
     const Affine260* base = GeneratorTable52<V, F, Group, kBaseWidth>::get();
     const size_t chunks = (count + kChunk - 1) / kChunk;
-    const auto prepare = [&](size_t number) -> Prefetcher52<V> {
-      if (number >= chunks) return {nullptr, 0, 0, 0};
+    const auto prepare = [&](size_t number) -> Gatherer52<V> {
+      if (number >= chunks) return {nullptr, nullptr, 0};
       const size_t begin = number * kChunk;
-      Leaf52<V>* to = leaves[number % 2];
       Batch& batch = batches[number % kInFlight];
-      fill(batch, to, base, source, begin, count - begin < kChunk ? count - begin : kChunk);
-      return {to, kGroups, batch.chunk.groups, kSlots * batch.chunk.groups};
+      fill(batch, leaves, base, source, begin, count - begin < kChunk ? count - begin : kChunk);
+      batch.chunk.leaves = points[number % 2];
+      return {leaves, points[number % 2], kSlots * batch.chunk.groups};
     };
-    prepare(0).ask_rest();
+    prepare(0).take_rest();
     for (size_t step = 0; step + 1 < chunks + kLevels; ++step) {
       typename Forest::Chunk* at[kLevels];
       for (size_t level = 0; level < kLevels; ++level) {
         const bool there = level <= step && step - level < chunks;
         at[level] = there ? &batches[(step - level) % kInFlight].chunk : nullptr;
       }
-      forest.step(at, prepare(step + 1));
+      Gatherer52<V> gatherer = prepare(step + 1);
+      forest.step(at, gatherer);
       if (step + 1 >= kLevels) {
         const size_t number = step + 1 - kLevels;
         finish(batches[number % kInFlight], forest, base, source, number * kChunk);

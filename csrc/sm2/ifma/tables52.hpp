@@ -46,18 +46,52 @@ ACCEL_INLINE PointVec<V> load_entries(const Entries52& entries) {
           Field52<V>::unpack(rows[4], rows[5], rows[6], rows[7])};
 }
 
+// y before carries, |limb| < 2^53.
+template <class V>
+struct LeafPoint52 {
+  typename Field52<V>::Fe x;
+  typename Field52<V>::Sum y;
+};
+
 // Entries and the lanes in which they are negated.
 template <class V>
 struct Leaf52 {
+  using F = Field52<V>;
+
   Entries52 entries;
   typename V::Mask negative;
 
   // Coordinates of at most p.
   ACCEL_INLINE PointVec<V> point() const {
-    using F = Field52<V>;
     PointVec<V> p = load_entries<V>(entries);
     p.y = F::select(negative, F::template tighten<1>(F::minus(F::zero_sum(), p.y)), p.y);
     return p;
+  }
+
+  // The same, but y before carries: y, or p - y where negative.
+  ACCEL_INLINE LeafPoint52<V> signed_point() const {
+    LeafPoint52<V> p;
+    V w[4];
+    load_quads(w, 0);
+#pragma GCC unroll 5
+    for (int k = 0; k < kLimbs; ++k) p.x.l[k] = F::unpack_limb(w, k);
+    load_quads(w, sizeof(Fe260));
+#pragma GCC unroll 5
+    for (int k = 0; k < kLimbs; ++k) {
+      const V limb = F::unpack_limb(w, k);
+      p.y.l[k] = V::select(negative, V::broadcast(sparse_multiple(1, k)) - limb, limb);
+    }
+    return p;
+  }
+
+ private:
+  // Of every lane's entry the 32 bytes from `offset` on.
+  ACCEL_INLINE void load_quads(V (&words)[4], size_t offset) const {
+    const void* addresses[8];
+    for (size_t lane = 0; lane < 8; ++lane) {
+      addresses[lane] = reinterpret_cast<const void*>(entries.address[lane] + offset);
+    }
+    V::load_quads(words, addresses);
   }
 };
 
