@@ -24,8 +24,7 @@ namespace {
 inline constexpr size_t kTwin = 2;  // groups side by side
 
 // Takes leaves out of tables, one after the other while a step works on others, so that neither their lines nor the
-// translations of their addresses are waited for: there are more pages in the tables of a few dozen keys than the CPU
-// keeps translations, and all leaves at once would wait for most.
+// translations of their addresses are waited for. Leaves asked for a chunk ahead and taken all at once wait for both.
 template <class V>
 class Gatherer52 {
  public:
