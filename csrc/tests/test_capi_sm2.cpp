@@ -254,7 +254,7 @@ TEST(CapiSm2, NullPointersOfKeys) {
 }
 
 TEST(CapiSm2, HugeCountsAndStrides) {
-  Batch b(2);
+  Batch b(3);
   uint8_t *st = b.status.data(), *k = b.keys.data(), *s = b.signatures.data();
   const uint8_t* id = default_id();
   b.messages.stride = 0;
