@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -96,7 +97,9 @@ def test_masked_features_take_their_kernels_away():
     assert result.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(("mask", "missing"), [("avx512", {"avx512"}), ("avx2", {"avx512", "avx2"})])
+@pytest.mark.parametrize(
+    ("mask", "missing"), [("avx512", {"avx512x16", "avx512"}), ("avx2", {"avx512x16", "avx512", "avx2"})]
+)
 def test_the_best_kernel_without_a_feature(mask, missing):
     left = [name for name in accel.available_kernels("sm3.hash") if name not in missing]
     assert report(ACCEL_CPU_MASK=mask) == f"{left[0]} 1000 {','.join(left)}"
@@ -111,6 +114,8 @@ def test_a_masked_kernel_cannot_be_forced():
 def test_every_feature_has_its_kernel():
     features = accel.cpu_features()
     expected = [name for name in ("avx512", "avx2") if name in features]
+    if "avx512" in features and "GenuineIntel" in pathlib.Path("/proc/cpuinfo").read_text():
+        expected.insert(0, "avx512x16")
     assert accel.available_kernels("sm3.hash") == [*expected, "portable"]
 
 

@@ -1,6 +1,7 @@
 #include "base/cpu.hpp"
 
 #include <cstdlib>
+#include <cstring>
 #include <string_view>
 
 #include "base/error.hpp"
@@ -39,6 +40,7 @@ uint64_t read_xcr0() {
 CpuFeatures detect() {
   CpuidWords words;
   uint32_t eax, ebx, ecx, edx;
+  if (__get_cpuid_count(0, 0, &eax, &words.vendor[0], &words.vendor[2], &words.vendor[1]) == 0) return {};
   if (__get_cpuid_count(1, 0, &eax, &ebx, &ecx, &edx) == 0) return {};
   words.leaf1_ecx = ecx;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return {};
@@ -95,6 +97,7 @@ CpuFeatures features_of(const CpuidWords& words, uint64_t (*xcr0_of_system)()) {
   const bool f_dq_bw_vl = bit(ebx, 16) && bit(ebx, 17) && bit(ebx, 30) && bit(ebx, 31);
   features.avx512 = features.avx2 && zmm_saved && f_dq_bw_vl;
   features.avx512ifma = features.avx512 && bit(ebx, 21);
+  features.intel = std::memcmp(words.vendor, "GenuineIntel", sizeof(words.vendor)) == 0;
   return features;
 }
 

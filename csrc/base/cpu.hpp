@@ -11,11 +11,15 @@ struct CpuFeatures {
   bool avx2 = false;
   bool avx512 = false;      // F, BW, DQ, VL and the opmask and zmm state
   bool avx512ifma = false;  // avx512 and IFMA
+  // By the maker's name: what is known of its pipelines chooses between kernels of the same instructions. No
+  // instruction set, so neither named by describe() nor masked.
+  bool intel = false;
 };
 
-// What CPUID says: leaf 1's ecx, and leaf 7's ebx (subleaf 0).
+// What CPUID says: leaf 1's ecx, leaf 7's ebx (subleaf 0), and leaf 0's ebx, edx and ecx, the maker's name.
 struct CpuidWords {
   uint32_t leaf1_ecx = 0, leaf7_ebx = 0;
+  uint32_t vendor[3] = {};
 };
 // The features that both the CPU and the system give: a register that the system does not save is not used, whatever
 // CPUID says. `xcr0_of_system` is called only if CPUID says that the system has enabled XGETBV.

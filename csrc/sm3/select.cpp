@@ -10,7 +10,7 @@ constexpr size_t kOpHash = 0;
 
 dispatch::Family<Kernel> the_family(dispatch::Registry::global(), "sm3", {"sm3.hash"},
 #if defined(__x86_64__)
-                                    {&kAvx512, &kAvx2, &kPortable},
+                                    {&kAvx512x16, &kAvx512, &kAvx2, &kPortable},
 #else
                                     {&kPortable},
 #endif

@@ -8,7 +8,7 @@ namespace accel::sm3 {
 
 extern const Kernel kPortable;
 #if defined(__x86_64__)
-extern const Kernel kAvx2, kAvx512;
+extern const Kernel kAvx2, kAvx512, kAvx512x16;
 #endif
 
 dispatch::Family<Kernel>& family();

@@ -1,4 +1,4 @@
-// SM3 with AVX-512 (F, BW, DQ, VL): two interleaved groups of 16 lanes. Method and figures: README.md.
+// SM3 with AVX-512 (F, BW, DQ, VL): two interleaved groups of 16 lanes, or one group. Method and figures: README.md.
 // gcc 12 takes the undefined operands inside its own intrinsics for mistakes.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -157,10 +157,18 @@ struct Avx512 {
   }
 };
 
+// One group keeps state and schedule in registers; its results must come fast enough for it not to wait for them. A
+// rotation takes one cycle on Intel's processors and two on AMD's.
+struct Avx512x16 : Avx512 {
+  static constexpr unsigned kGroups = 1;
+};
+
 bool supported(const CpuFeatures& features) { return features.avx512; }
+bool supported_x16(const CpuFeatures& features) { return features.avx512 && features.intel; }
 
 }  // namespace
 
 constinit const Kernel kAvx512 = {"avx512", supported, compress_portable, hash_items<Avx512>};
+constinit const Kernel kAvx512x16 = {"avx512x16", supported_x16, compress_portable, hash_items<Avx512x16>};
 
 }  // namespace accel::sm3

@@ -1,6 +1,7 @@
 // Which features are believed: CPUID's word is not enough, the system has to save the registers.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -52,6 +53,16 @@ TEST(CpuFeatures, EachInstructionSetIsAsked) {
   EXPECT_EQ("bmi2 adx avx2 avx512", without(0, kIfma));
   for (const uint32_t part : kAvx512) EXPECT_EQ("bmi2 adx avx2", without(0, part));
   EXPECT_EQ("", describe(features_of({}, saves_zmm)));
+}
+
+TEST(CpuFeatures, TheMaker) {
+  constexpr uint32_t kIntel[3] = {0x756e6547, 0x49656e69, 0x6c65746e};  // "GenuineIntel"
+  CpuidWords words = kEverything;
+  EXPECT_FALSE(features_of(words, saves_zmm).intel);
+  std::copy_n(kIntel, 3, words.vendor);
+  EXPECT_TRUE(features_of(words, saves_zmm).intel);
+  words.vendor[2] ^= 1;
+  EXPECT_FALSE(features_of(words, saves_zmm).intel);
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ def active_kernel(op: str) -> str:
         op: ``sm3.hash``, ``sm2.verify`` or ``sm2.sign``.
 
     Returns:
-        ``portable``, ``adx``, ``avx2``, ``avx512`` or ``avx512ifma``.
+        ``portable``, ``adx``, ``avx2``, ``avx512``, ``avx512x16`` or ``avx512ifma``.
 
     Raises:
         ArgumentError: There is no such op.

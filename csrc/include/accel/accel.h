@@ -91,8 +91,9 @@ ACCEL_API const char* accel_status_name(int status);
  * wanted. Valid until this thread's next call; "" when nothing did. */
 ACCEL_API const char* accel_last_error(void);
 
-/* Name of the kernel that `op` runs ("sm3.hash", "sm2.verify", "sm2.sign"): "portable", "adx", "avx2", "avx512" or
- * "avx512ifma". *name_out is a static string. ACCEL_BAD_ARGUMENT: no such op. ACCEL_BAD_KERNEL: see ACCEL_KERNEL. */
+/* Name of the kernel that `op` runs ("sm3.hash", "sm2.verify", "sm2.sign"): "portable", "adx", "avx2", "avx512",
+ * "avx512x16" or "avx512ifma". *name_out is a static string. ACCEL_BAD_ARGUMENT: no such op. ACCEL_BAD_KERNEL: see
+ * ACCEL_KERNEL. */
 ACCEL_API accel_status accel_active_kernel(const char** name_out, const char* op);
 /* The kernels of `op` that this CPU and its operating system can run, best first, separated by commas; static. */
 ACCEL_API accel_status accel_available_kernels(const char** names_out, const char* op);

@@ -106,7 +106,7 @@ _HINTED = Count("ifma512", _whole_blocks, f"{_SM2}, Hints")
 # A ring in use has the larger tables.
 _KNOWN = Count("ifma512", _full_lanes(18_290 / 8, 128), f"{_SM2}, Known keys in eight lanes")
 _SIGN = Count("ifma512", _full_lanes(13_025 / 8, 128), f"{_SM2}, Signing in eight lanes")
-_AVX512 = f"{_SM3}, avx512 and avx2"
+_AVX512 = f"{_SM3}, avx512, avx512x16 and avx2"
 
 # Counts of verification are without the hashing of messages, whose rows are therefore further away.
 _COUNTS: dict[tuple[str, str | None, str], Count] = {
@@ -119,9 +119,11 @@ _COUNTS: dict[tuple[str, str | None, str], Count] = {
     ("sm2.sign", None, "avx512ifma"): _SIGN,
     ("sm2.sign_message", None, "avx512ifma"): _SIGN,
     ("sm2.generate", None, "avx512ifma"): Count("ifma512", _full_lanes(12_715 / 8, 128), _KNOWN.source),
+    ("sm3.hash", None, "avx512x16"): Count("vector512", _sm3(1_588 + 80, 1_160, 16), _AVX512),
     ("sm3.hash", None, "avx512"): Count("vector512", _sm3(3_176 + 160, 2_320, 32), _AVX512),
     ("sm3.hash", None, "avx2"): Count("vector256", _sm3(3_032 + 64, 2_136, 8), _AVX512),
     ("sm3.hash", None, "portable"): Count("instruction", _sm3(3_203, 1_957, 1), f"{_SM3}, portable"),
+    ("merkle.root", None, "avx512x16"): Count("vector512", _merkle(1_588 + 80, 16), _AVX512),
     ("merkle.root", None, "avx512"): Count("vector512", _merkle(3_176 + 160, 32), _AVX512),
     ("merkle.root", None, "avx2"): Count("vector256", _merkle(3_032 + 64, 8), _AVX512),
     **{
