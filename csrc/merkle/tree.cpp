@@ -15,6 +15,11 @@ namespace {
 // Leaves that a tree without levels takes at a time: 1 MiB of hashes.
 constexpr size_t kFrontierBlock = size_t{1} << 15;
 
+// A tree with levels is hashed in patches of so many leaves (128 KiB), one task of the pool each, as far up as a patch
+// has lanes to fill: what was just written is then still in the second cache. The levels above go one after the other.
+constexpr uint64_t kPatch = uint64_t{1} << 12;
+constexpr unsigned kPatchLevels = 7;
+
 Hash load_hash(const uint8_t* bytes) {
   Hash hash;
   std::memcpy(hash.data(), bytes, kHashSize);
@@ -39,8 +44,8 @@ Hash parent_of_lone(const Rule& rule, const Hash& child) {
 }  // namespace
 
 void Tree::append(const Messages& leaves) {
-  append_with([&](uint8_t* hashes, size_t begin, size_t end) { hash_leaves(rule_, hashes, leaves, begin, end); },
-              leaves.count());
+  const auto fill = [&](uint8_t* hashes, size_t begin, size_t end) { hash_leaves(rule_, hashes, leaves, begin, end); };
+  append_with({fill, nullptr, leaves.count()});
 }
 
 void Tree::append_hashes(const uint8_t* hashes, size_t stride, size_t count) {
@@ -51,10 +56,11 @@ void Tree::append_hashes(const uint8_t* hashes, size_t stride, size_t count) {
     }
     for (size_t i = begin; i < end; ++i) std::memcpy(out + (i - begin) * kHashSize, hashes + i * stride, kHashSize);
   };
-  append_with(fill, count);
+  append_with({fill, stride == kHashSize ? hashes : nullptr, count});
 }
 
-void Tree::append_with(const Fill& fill, size_t count) {
+void Tree::append_with(const Leaves& leaves) {
+  const size_t count = leaves.count;
   if (count == 0) return;
   const std::unique_lock lock(mutex_);
   if (count > kMaxTreeSize - size_) {
@@ -62,14 +68,14 @@ void Tree::append_with(const Fill& fill, size_t count) {
                                         " more for " + std::to_string(size_));
   }
   if (keep_ == Keep::kAll) {
-    append_levels(fill, count);
+    append_levels(leaves);
   } else {
-    append_frontier(fill, count);
+    append_frontier(leaves);
   }
 }
 
-void Tree::append_levels(const Fill& fill, size_t count) {
-  const uint64_t old_size = size_, new_size = old_size + count;
+void Tree::append_levels(const Leaves& leaves) {
+  const uint64_t old_size = size_, new_size = old_size + leaves.count;
   const unsigned top = height(new_size);
   if (levels_.size() <= top) levels_.resize(top + 1);
   for (unsigned level = 0; level <= top; ++level) levels_[level].reserve(width(new_size, level));
@@ -77,46 +83,65 @@ void Tree::append_levels(const Fill& fill, size_t count) {
   // a kernel and a pool. So nothing is overwritten before the append is sure.
   sm3::active_kernel();
   num_threads();
-  fill(levels_[0].at(old_size), 0, count);
-  for (unsigned level = 0; level < top; ++level) hash_level(level, old_size, new_size);
+  const bool copied = leaves.hashes != nullptr;  // which cannot fail
+  if (!copied) leaves.fill(levels_[0].at(old_size), 0, leaves.count);
+  const unsigned low = std::min(top, kPatchLevels);
+  const uint64_t first = old_size / kPatch;
+  parallel_for((new_size - 1) / kPatch + 1 - first, 1, [&](size_t first_patch, size_t end_patch) {
+    for (size_t patch = first_patch; patch < end_patch; ++patch) {
+      const uint64_t begin = std::max(old_size, (first + patch) * kPatch);
+      const uint64_t end = std::min(new_size, (first + patch + 1) * kPatch);
+      if (copied) leaves.fill(levels_[0].at(begin), begin - old_size, end - old_size);
+      for (unsigned level = 0; level < low; ++level) hash_level(level, begin, end);
+    }
+  });
+  for (unsigned level = low; level < top; ++level) hash_level(level, old_size, new_size);
   size_ = new_size;
 }
 
-// The parents of level `level` that a growth from old_size to new_size makes or changes.
-void Tree::hash_level(unsigned level, uint64_t old_size, uint64_t new_size) {
+// The parents in level `level` + 1 that leaves [begin, end) make or change. `end` is the tree's new size, or a multiple
+// of 2^(level + 1): then no node is alone.
+void Tree::hash_level(unsigned level, uint64_t begin, uint64_t end) {
   const NodeBuffer& nodes = levels_[level];
   NodeBuffer& parents = levels_[level + 1];
-  const uint64_t count = width(new_size, level), pairs = count / 2;
-  const uint64_t first = (old_size >> level) >> 1;  // parent of the first node that is new or changed
+  const uint64_t count = width(end, level), pairs = count / 2;
+  const uint64_t first = (begin >> level) >> 1;  // parent of the first node that is new or changed
   if (first < pairs) hash_pairs(rule_, parents.at(first), nodes.at(2 * first), pairs - first);
   if (count % 2 != 0) hash_lone(rule_, parents.at(pairs), nodes.at(count - 1), 1);
 }
 
-void Tree::append_frontier(const Fill& fill, size_t count) {
-  // One place before the nodes is for the frontier's node of that level.
-  const size_t block = std::min(count, kFrontierBlock);
+void Tree::append_frontier(const Leaves& leaves) {
+  // One place before the nodes is for the frontier's node of that level, and one makes pairs begin a cache line.
+  const size_t count = leaves.count, block = std::min(count, kFrontierBlock);
   NodeBuffer nodes, parents;
-  nodes.reserve(block + 1);
-  parents.reserve(block / 2 + 2);
+  nodes.reserve(block + 2);
+  parents.reserve(block / 2 + 3);
   Frontier frontier = frontier_;
   uint64_t size = size_;
   for (size_t done = 0; done < count; done += block) {
     const size_t chunk = std::min(block, count - done);
-    fill(nodes.at(1), done, done + chunk);
-    grow_frontier(frontier, size, nodes.at(0), parents.at(0), chunk);
+    const uint8_t* hashes = nodes.at(2);
+    if (leaves.hashes != nullptr && size % 2 == 0) {
+      hashes = leaves.hashes + done * kHashSize;
+    } else {
+      leaves.fill(nodes.at(2), done, done + chunk);
+    }
+    grow_frontier(frontier, size, hashes, nodes.at(1), parents.at(1), chunk);
     size += chunk;
   }
   frontier_ = frontier;
   size_ = size;
 }
 
-// Adds `count` leaf hashes, standing at nodes + 32, to a frontier over `size` leaves. Both buffers are used up.
-void Tree::grow_frontier(Frontier& frontier, uint64_t size, uint8_t* nodes, uint8_t* parents, size_t count) const {
-  for (unsigned level = 0; count != 0; ++level) {
-    uint8_t* first = nodes + kHashSize;
+// Adds `count` leaf hashes to a frontier over `size` leaves. They stand at nodes + 32, or, if `size` is even, anywhere.
+// Both buffers are used up.
+void Tree::grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* leaves, uint8_t* nodes, uint8_t* parents,
+                         size_t count) const {
+  const uint8_t* first = leaves;
+  for (unsigned level = 0; count != 0; ++level, first = nodes + kHashSize) {
     if ((size >> level & 1) != 0) {
       first = nodes;
-      std::memcpy(first, frontier[level].data(), kHashSize);
+      std::memcpy(nodes, frontier[level].data(), kHashSize);
       ++count;
     }
     if (count % 2 != 0) frontier[level] = load_hash(first + (count - 1) * kHashSize);

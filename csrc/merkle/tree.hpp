@@ -48,11 +48,18 @@ class Tree {
   // The last complete node of each level whose number of complete nodes is odd: the bits of the size.
   using Frontier = std::array<Hash, kMaxHeight>;
 
-  void append_with(const Fill& fill, size_t count);
-  void append_levels(const Fill& fill, size_t count);
-  void append_frontier(const Fill& fill, size_t count);
-  void grow_frontier(Frontier& frontier, uint64_t size, uint8_t* nodes, uint8_t* parents, size_t count) const;
-  void hash_level(unsigned level, uint64_t old_size, uint64_t new_size);
+  struct Leaves {
+    const Fill& fill;
+    const uint8_t* hashes;  // where they lie already, one after the other, and fill copies them; else nullptr
+    size_t count;
+  };
+
+  void append_with(const Leaves& leaves);
+  void append_levels(const Leaves& leaves);
+  void append_frontier(const Leaves& leaves);
+  void grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* leaves, uint8_t* nodes, uint8_t* parents,
+                     size_t count) const;
+  void hash_level(unsigned level, uint64_t begin, uint64_t end);
   Hash frontier_root() const;
 
   void require_levels(const char* what) const;

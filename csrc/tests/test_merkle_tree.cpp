@@ -102,6 +102,21 @@ TEST_P(MerkleRules, BlocksOfTheFrontierJoin) {
   EXPECT_EQ(root.head().root, expected);
 }
 
+// Growth that begins and ends inside, at and beside the patches in which levels are hashed.
+TEST_P(MerkleRules, PatchesJoin) {
+  const std::vector<Hash> hashes = some_hashes(20003);
+  Tree all(rule(), Keep::kAll), root(rule(), Keep::kRoot);
+  size_t size = 0;
+  for (const size_t next : {1, 127, 128, 131, 4095, 4096, 4097, 8191, 12289, 12290, 16384, 20003}) {
+    append(all, hashes, size, next);
+    append(root, hashes, size, next);
+    size = next;
+    const Hash expected = plain_root(GetParam(), {hashes.begin(), hashes.begin() + static_cast<ptrdiff_t>(size)});
+    EXPECT_EQ(all.head().root, expected) << size;
+    EXPECT_EQ(root.head().root, expected) << size;
+  }
+}
+
 TEST_P(MerkleRules, AppendThatFailsChangesNothing) {
   const std::vector<Hash> hashes = some_hashes(21);
   for (const Keep keep : {Keep::kAll, Keep::kRoot}) {

@@ -366,7 +366,8 @@ typedef enum accel_merkle_keep {
 /* A tree without leaves. */
 ACCEL_API accel_status accel_merkle_tree_new(accel_device* device, accel_merkle_tree** tree_out, uint32_t rule,
                                              uint32_t keep);
-/* NULL is allowed; nobody may be using the tree. */
+/* NULL is allowed; nobody may be using the tree. Up to 256 MiB of large buffers of freed trees stay with the process
+ * for the next ones; the operating system may take their pages back when memory is short. */
 ACCEL_API void accel_merkle_tree_free(accel_merkle_tree* tree);
 /* Append `count` leaves, or leaves given by their hashes (32 bytes each, taken as they are). */
 ACCEL_API accel_status accel_merkle_tree_append(accel_merkle_tree* tree, const accel_messages* leaves, uint64_t count);

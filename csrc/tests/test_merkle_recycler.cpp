@@ -1,0 +1,172 @@
+// Buffers that one tree leaves to the next: limits, threads, fork, and that nothing of the first is seen in the second.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "merkle/node_buffer.hpp"
+#include "merkle/recycler.hpp"
+#include "merkle/tree.hpp"
+#include "sm3/sm3.hpp"
+
+namespace accel::merkle {
+namespace {
+
+constexpr size_t kMiB = size_t{1} << 20;
+
+std::vector<uint8_t> leaves_of(uint8_t seed, size_t count) {
+  std::vector<uint8_t> leaves(count * kHashSize);
+  for (size_t i = 0; i < leaves.size(); ++i) leaves[i] = static_cast<uint8_t>(i * 131 + i / 251 + seed);
+  return leaves;
+}
+
+// Level by level, one node after the other, by bcos's rule.
+Hash plain_root(std::vector<uint8_t> level) {
+  while (level.size() > kHashSize) {
+    std::vector<uint8_t> above;
+    for (size_t at = 0; at < level.size(); at += kPairSize) {
+      sm3::Stream stream;
+      stream.update(level.data() + at, std::min(kPairSize, level.size() - at));
+      above.resize(above.size() + kHashSize);
+      stream.digest(above.data() + above.size() - kHashSize);
+    }
+    level = above;
+  }
+  Hash root;
+  std::memcpy(root.data(), level.data(), kHashSize);
+  return root;
+}
+
+Hash tree_root(const std::vector<uint8_t>& leaves, Keep keep) {
+  Tree tree(find_rule(ACCEL_MERKLE_BCOS), keep);
+  tree.append_hashes(leaves.data(), kHashSize, leaves.size() / kHashSize);
+  return tree.head().root;
+}
+
+TEST(MerkleRecycler, GivesTheSmallestThatFits) {
+  Recycler recycler;
+  std::vector<std::pair<uint8_t*, size_t>> buffers;
+  for (const size_t wanted : {4 * kMiB, kMiB, 2 * kMiB}) {
+    size_t size = wanted;
+    uint8_t* const data = recycler.take(&size);
+    ASSERT_GE(size, wanted);
+    std::memset(data, 1, size);
+    buffers.emplace_back(data, size);
+  }
+  for (const auto& [data, size] : buffers) recycler.put(data, size);
+  EXPECT_EQ(3u, recycler.kept_buffers());
+  EXPECT_EQ(7 * kMiB, recycler.kept_bytes());
+  size_t size = kMiB + 1;
+  EXPECT_EQ(buffers[2].first, recycler.take(&size));
+  EXPECT_EQ(2 * kMiB, size);
+  recycler.put(buffers[2].first, size);
+  // All that is kept is too large for this, and too small for that.
+  for (const size_t wanted : {Recycler::kSmallest / 2, 4 * kMiB + 1}) {
+    size = wanted;
+    uint8_t* const fresh = recycler.take(&size);
+    EXPECT_EQ(3u, recycler.kept_buffers()) << wanted;
+    Recycler().put(fresh, size);
+  }
+}
+
+TEST(MerkleRecycler, KeepsNoMoreThanItsLimits) {
+  Recycler recycler;
+  const auto put_new = [&](size_t size) {
+    Recycler source;
+    uint8_t* const data = source.take(&size);
+    recycler.put(data, size);
+    EXPECT_LE(recycler.kept_bytes(), Recycler::kMostBytes);
+    EXPECT_LE(recycler.kept_buffers(), Recycler::kMostBuffers);
+  };
+  put_new(Recycler::kMostBytes + 1);
+  EXPECT_EQ(0u, recycler.kept_buffers());
+  for (size_t i = 0; i < 3 * Recycler::kMostBuffers; ++i) put_new(Recycler::kSmallest);
+  EXPECT_EQ(Recycler::kMostBuffers, recycler.kept_buffers());
+  for (size_t i = 0; i < 10; ++i) put_new(Recycler::kMostBytes / 4);
+  EXPECT_EQ(4u, recycler.kept_buffers());
+  put_new(Recycler::kMostBytes);
+  EXPECT_EQ(1u, recycler.kept_buffers());
+}
+
+// Buffers grow one node at a time across the border between the allocator's and ours.
+TEST(MerkleRecycler, SmallBuffersBecomeLarge) {
+  for (uint64_t first = Recycler::kSmallest / kHashSize - 3; first < Recycler::kSmallest / kHashSize + 3; ++first) {
+    NodeBuffer buffer;
+    buffer.reserve(first);
+    EXPECT_EQ(0u, reinterpret_cast<uintptr_t>(buffer.at(0)) % 64);
+    for (uint64_t i = 0; i < 4 * first; ++i) {
+      buffer.reserve(i + 1);
+      std::memcpy(buffer.at(i), &i, sizeof(i));
+    }
+    for (uint64_t i = 0; i < 4 * first; ++i) ASSERT_EQ(0, std::memcmp(buffer.at(i), &i, sizeof(i))) << first;
+  }
+}
+
+TEST(MerkleRecycler, GrowingKeepsWhatIsThere) {
+  Recycler recycler;
+  size_t size = kMiB;
+  uint8_t* data = recycler.take(&size);
+  for (size_t i = 0; i < size; ++i) data[i] = static_cast<uint8_t>(i % 251);
+  size_t grown = 9 * kMiB + 1;
+  data = Recycler::grow(data, size, &grown);
+  ASSERT_GT(grown, 9 * kMiB);
+  for (size_t i = 0; i < size; ++i) ASSERT_EQ(i % 251, data[i]);
+  data[grown - 1] = 1;
+  recycler.put(data, grown);
+}
+
+// Each tree is smaller or larger than the one before, so that buffers with old nodes in them serve again.
+TEST(MerkleRecycler, NextTreeSeesNothingOfTheLast) {
+  uint8_t seed = 0;
+  for (const size_t count : {70000, 40001, 69999, 8193, 33333, 120001}) {
+    const std::vector<uint8_t> leaves = leaves_of(++seed, count);
+    const Hash expected = plain_root(leaves);
+    for (const Keep keep : {Keep::kAll, Keep::kRoot}) EXPECT_EQ(expected, tree_root(leaves, keep)) << count;
+    Tree tree(find_rule(ACCEL_MERKLE_BCOS), Keep::kAll);
+    tree.append_hashes(leaves.data(), kHashSize, count / 2);
+    EXPECT_THROW(tree.leaf_hash(count / 2), Error);
+    tree.append_hashes(leaves.data() + count / 2 * kHashSize, kHashSize, count - count / 2);
+    EXPECT_EQ(expected, tree.head().root);
+    EXPECT_EQ(0, std::memcmp(tree.leaf_hash(count - 1).data(), leaves.data() + (count - 1) * kHashSize, kHashSize));
+    EXPECT_THROW(tree.leaf_hash(count), Error);
+  }
+}
+
+TEST(MerkleRecycler, ThreadsAndForks) {
+  constexpr size_t kLeaves = 20000;
+  std::vector<std::vector<uint8_t>> leaves;
+  std::vector<Hash> roots;
+  for (uint8_t t = 0; t < 5; ++t) {
+    leaves.push_back(leaves_of(t, kLeaves + t * 1000u));
+    roots.push_back(plain_root(leaves.back()));
+  }
+  std::atomic<bool> stop = false;
+  std::atomic<size_t> wrong = 0;
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      while (!stop) wrong += tree_root(leaves[t], Keep::kAll) != roots[t] ? 1 : 0;
+    });
+  }
+  for (int i = 0; i < 10; ++i) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) _exit(tree_root(leaves[4], Keep::kAll) == roots[4] ? 0 : 1);
+    int status = -1;
+    ASSERT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, status);
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(0u, wrong);
+}
+
+}  // namespace
+}  // namespace accel::merkle
