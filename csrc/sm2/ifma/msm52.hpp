@@ -44,12 +44,12 @@ class Msm52 {
 
   static size_t bytes(size_t max_points) {
     Space space;
-    return lay_out(&space, nullptr, max_points);
+    return lay_out(&space, 0, max_points);
   }
   // memory: bytes(max_points), aligned to 64.
   static Space make_space(void* memory, size_t max_points) {
     Space space;
-    lay_out(&space, static_cast<uint8_t*>(memory), max_points);
+    lay_out(&space, reinterpret_cast<uintptr_t>(memory), max_points);
     for (size_t i = 0; i < kPads; ++i) space.pool[i] = RunSums52<V>::kPad[i];
     return space;
   }
@@ -106,12 +106,13 @@ class Msm52 {
   // Longest list of references: a window's points, the buckets in rows and columns, or the lines in bits.
   static constexpr size_t max_refs(size_t max_points) { return max_points > 2 * kBuckets ? max_points : 2 * kBuckets; }
 
+  // Addresses are integers here: with 0 for the memory, only its size is asked for.
   template <class T>
-  static size_t place(T** out, uint8_t* memory, size_t used, size_t count) {
+  static size_t place(T** out, uintptr_t memory, size_t used, size_t count) {
     *out = reinterpret_cast<T*>(memory + used);
     return used + (count * sizeof(T) + 63) / 64 * 64;
   }
-  static size_t lay_out(Space* space, uint8_t* memory, size_t max_points) {
+  static size_t lay_out(Space* space, uintptr_t memory, size_t max_points) {
     space->max_points = max_points;
     const size_t refs = max_refs(max_points) + PointLists::kSlack;
     size_t used = place(&space->pool, memory, 0, sums_at(max_points) + refs + 8);
