@@ -11,6 +11,8 @@ VENV := .venv
 PYTHON_SOURCES := src tests bench tools docs
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 JOBS ?= 2
+# Processes that share the C++ tests: more than cores, because some shares take longer.
+SHARDS ?= 4
 FUZZ_SECONDS ?= 30
 PYTEST_ARGS ?=
 # Built by cpp-test, and tried by a test.
@@ -112,25 +114,25 @@ bench-result: $(VENV)/.test ## measure this machine and keep the result in bench
 .PHONY: cpp-test
 cpp-test: $(VENV)/.test
 	$(call build,checked)
-	tools/run_cpp_tests.sh $(JOBS) build/checked/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(SHARDS) build/checked/csrc/tests/accel_tests --gtest_brief=1
 	build/checked/csrc/tests/accel_misuse
 
 .PHONY: asan
 asan: $(VENV)/.test ## C++ tests under the address and undefined-behaviour sanitizers
 	$(call build,asan)
-	tools/run_cpp_tests.sh $(JOBS) build/asan/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(SHARDS) build/asan/csrc/tests/accel_tests --gtest_brief=1
 	build/asan/csrc/tests/accel_misuse
 
 .PHONY: ubsan
 ubsan: $(VENV)/.test ## C++ tests under the undefined-behaviour sanitizer alone
 	$(call build,ubsan)
-	tools/run_cpp_tests.sh $(JOBS) build/ubsan/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(SHARDS) build/ubsan/csrc/tests/accel_tests --gtest_brief=1
 	build/ubsan/csrc/tests/accel_misuse
 
 .PHONY: tsan
 tsan: $(VENV)/.test ## C++ tests under the thread sanitizer, but for those of arithmetic alone
 	$(call build,tsan)
-	tools/run_cpp_tests.sh $(JOBS) build/tsan/csrc/tests/accel_tests --gtest_brief=1
+	tools/run_cpp_tests.sh $(SHARDS) build/tsan/csrc/tests/accel_tests --gtest_brief=1
 
 .PHONY: ctime
 ctime: $(VENV)/.ci ## constant time: secrets poisoned under valgrind memcheck; the vectors' instructions followed
@@ -155,7 +157,7 @@ fuzz: $(VENV)/.ci ## every libFuzzer target for FUZZ_SECONDS each
 # Not the tests that fork a process with threads: there qemu-user itself (7.2) stops on an assertion of its own.
 aarch64: $(VENV)/.ci ## cross build for aarch64, C++ tests under qemu-user
 	$(call build,aarch64)
-	tools/run_cpp_tests.sh $(JOBS) qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1 \
+	tools/run_cpp_tests.sh $(SHARDS) qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_tests --gtest_brief=1 \
 	  --gtest_filter=-*.ForkWhile*
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_misuse
 
