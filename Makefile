@@ -162,10 +162,15 @@ aarch64: $(VENV)/.ci ## cross build for aarch64, C++ tests under qemu-user
 	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/csrc/tests/accel_misuse
 
 .PHONY: symbols
-symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing else
+symbols: $(VENV)/.test ## libaccel.so exports what accel.h declares, and nothing else; both headers are C and C++
 	python -c 'import accel'
 	python tools/check_symbols.py build/editable-* csrc/include/accel/accel.h
-	printf '#include <accel/accel.h>\n' | gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -Icsrc/include -xc -
+	for header in accel driver; do
+	  for language in c11 c++17; do
+	    printf '#include <accel/%s.h>\n' $$header |
+	      gcc -std=$$language -pedantic -Wall -Wextra -Werror -fsyntax-only -Icsrc/include -x$${language%%[0-9]*} -
+	  done
+	done
 
 .PHONY: abi
 abi: $(VENV)/.ci ## the ABI is that of csrc/capi/accel.abi, or adds to it
