@@ -23,9 +23,11 @@
  *  - Memory: every pointer of a command, inputs and outputs, points into a buffer registered before. The device may
  *    read and write there from enqueue_burst until the command's completion has been dequeued, or until reset or close
  *    has returned: after that nothing of it may arrive there any more, however late.
+ *    A pointer to no bytes at all (an empty ID, messages that are all empty) may be NULL, or anything.
  *  - Inputs may hold any bytes. Bad data gets a status for its item; it is never a fault, and never ends the process.
  *  - Structs begin with struct_size: the caller sets it to its own sizeof. Reading a field beyond the other side's
- *    struct_size is wrong; fields are only ever added at the end. Reserved fields are 0.
+ *    struct_size is wrong; fields are only ever added at the end. Reserved fields are 0. In an array of commands one
+ *    begins struct_size bytes behind the other, as the first one says, which may be more or less than your sizeof.
  *  - Integers of the curve are 32 bytes, big-endian; a public key is x || y, a signature r || s (64 bytes each).
  *  - No exception leaves the driver, and it does not end the process. Foreign drivers run in a process of their own, so
  *    one that does so all the same is a fault of the device, and no more.
@@ -129,8 +131,9 @@ typedef enum accel_completion_status {
   ACCEL_COMPLETION_NONE = 0,        /* never written by a driver that works */
   ACCEL_COMPLETION_DONE = 1,        /* every item has its output */
   ACCEL_COMPLETION_CANCELLED = 2,   /* by cancel; the outputs have no meaning */
-  ACCEL_COMPLETION_UNSUPPORTED = 3, /* this opcode, flag, rule or count; nothing was computed */
-  ACCEL_COMPLETION_BAD_COMMAND = 4, /* a malformed command (offsets that decrease, an unknown handle ...) */
+  ACCEL_COMPLETION_UNSUPPORTED = 3, /* this opcode, flag, rule, count (0 too) or length; nothing was computed */
+  ACCEL_COMPLETION_BAD_COMMAND = 4, /* a malformed command (offsets that decrease, an unknown handle, NULL where bytes
+                                       are wanted, an ID that is too long, an output_size that is too small ...) */
   ACCEL_COMPLETION_FAULT = 5        /* the device failed on it; the outputs have no meaning */
 } accel_completion_status;
 
@@ -152,6 +155,11 @@ typedef enum accel_time_kind {
   ACCEL_TIME_RTL_SIM = 3   /* of simulated RTL */
 } accel_time_kind;
 
+typedef enum accel_device_feature {
+  ACCEL_DEVICE_HOST_MEMORY = 1u << 0 /* reaches all memory of the process: commands may point anywhere, and buffers need
+                                        not be registered */
+} accel_device_feature;
+
 typedef struct accel_device_caps {
   uint32_t struct_size;
   uint32_t queues;           /* 1 or more */
@@ -167,6 +175,7 @@ typedef struct accel_device_caps {
   uint64_t max_buffers;      /* registered at once: 1 or more */
   char name[ACCEL_DEVICE_NAME_SIZE];    /* of the product; ends in a zero byte */
   char version[ACCEL_DEVICE_NAME_SIZE]; /* of driver, firmware or bitstream */
+  uint64_t features;                    /* of accel_device_feature */
 } accel_device_caps;
 
 typedef enum accel_log_level {
