@@ -3,8 +3,8 @@
 #
 #   tools/setup.sh demo     what `make demo` needs: compiler, build tools, Python, openssl
 #   tools/setup.sh test     also GoogleTest, libcrypto's headers, pkg-config, the tools that check the tree
-#   tools/setup.sh ci       also valgrind, clang (libFuzzer), abidiff, the aarch64 cross compiler and qemu-user,
-#                           Icarus Verilog, Chromium
+#   tools/setup.sh ci       also valgrind, clang (libFuzzer), abidiff, ccache, the aarch64 cross compiler and
+#                           qemu-user, Icarus Verilog, Chromium
 #
 # Nothing that is there already is installed again, and apt-get is not touched when nothing is missing. Without root
 # and without passwordless sudo, the missing packages are named in one line and the script fails.
@@ -68,6 +68,7 @@ missing_packages() {
   has qemu-aarch64 || echo qemu-user
   [ -e /usr/src/googletest/CMakeLists.txt ] || echo googletest
   has abidiff || echo abigail-tools
+  has ccache || echo ccache
   has iverilog || echo iverilog
   has chromium || echo chromium
   has chromedriver || echo chromium-driver
@@ -132,6 +133,11 @@ install_accel() {
 }
 
 install_system_packages
+export CC=${CC-cc} CXX=${CXX-c++}  # these four as in the Makefile
+if has ccache; then
+  export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
+  export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+fi
 make_virtual_environment
 install_accel
 # A higher level holds the lower ones.

@@ -36,7 +36,7 @@
 // Builds that watch what the code does leave inlining to the compiler: with every operation several times as long,
 // forcing it makes a translation unit take minutes. So do tests that compile the templates themselves
 // (ACCEL_PLAIN_INLINE), for emulated vectors above all.
-#if defined(ACCEL_CHECKED) || defined(__SANITIZE_THREAD__) || defined(ACCEL_PLAIN_INLINE)
+#if defined(ACCEL_CHECKED) || defined(ACCEL_SANITIZE_THREAD) || defined(ACCEL_PLAIN_INLINE)
 #define ACCEL_INLINE inline
 #else
 #define ACCEL_INLINE inline __attribute__((always_inline))

@@ -11,7 +11,7 @@
 
 #include "accel/accel.h"
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(ACCEL_SANITIZE_THREAD) || defined(ACCEL_SANITIZE_ADDRESS)
 #define ACCEL_COUNTS_ALLOCATIONS 0
 #elif defined(__GLIBC__)
 #define ACCEL_COUNTS_ALLOCATIONS 1

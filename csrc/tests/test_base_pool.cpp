@@ -17,7 +17,7 @@
 namespace accel {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(ACCEL_SANITIZE_THREAD)
 constexpr bool kThreadSanitizer = true;
 #else
 constexpr bool kThreadSanitizer = false;

@@ -19,7 +19,7 @@
 namespace accel::merkle {
 namespace {
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(ACCEL_SANITIZE_THREAD)
 constexpr bool kThreadSanitizer = true;
 #else
 constexpr bool kThreadSanitizer = false;
