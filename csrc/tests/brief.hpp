@@ -1,5 +1,5 @@
-// Where instructions cost some twenty times as much: tests take fewer items and rounds there, and not fewer cases. What a
-// sanitizer looks for shows at the first item that is wrong.
+// Where instructions cost some twenty times as much: tests take fewer items and rounds there, and not fewer cases. What
+// a sanitizer looks for shows at the first item that is wrong.
 #pragma once
 
 namespace accel {
