@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "devices/cpu_driver.hpp"
+#include "devices/fault.hpp"
 
 namespace accel::devices {
 namespace {
@@ -21,6 +22,7 @@ Found find_cpu(std::string_view) { return {&kCpuDriver, "", nullptr}; }
 
 constexpr BuiltIn kBuiltIn[] = {
     {"cpu", "cpu", find_cpu},
+    {"fault:", "fault:FAULT:DEVICE", find_fault},
 };
 
 // Names that the documentation promises, of devices that come with the register-transfer level (RTL) design.

@@ -452,6 +452,33 @@ ACCEL_API accel_status accel_merkle_verify_consistency(accel_device* device, uin
                                                        const uint8_t second_root[32], uint64_t second_size,
                                                        const uint8_t* encoded, uint64_t length);
 
+/* -------------------------------------------------------------------------------------------------- drivers */
+
+/* Devices from below, as accel/driver.h has them: for programs that try a device out, and for drivers that live in the
+ * process itself. Work goes to devices through the functions above. */
+
+struct accel_driver; /* accel/driver.h */
+
+/* A driver that was found by the name of a device; what it needs stays loaded until the handle is freed. */
+typedef struct accel_driver_handle accel_driver_handle;
+/* `device`: "cpu", "plugin:PATH.so", ... *driver_out is its table, and *options_out what the table's open takes; both
+ * live as long as the handle. ACCEL_BAD_DEVICE, with a sentence that lists the names. */
+ACCEL_API accel_status accel_driver_find(accel_driver_handle** handle_out, const struct accel_driver** driver_out,
+                                         const char** options_out, const char* device);
+/* NULL is allowed. No device of this driver may be open. */
+ACCEL_API void accel_driver_free(accel_driver_handle* handle);
+/* From now on devices named `name`, or `name` and options behind a comma, are opened by this table, which is not
+ * copied. ACCEL_BAD_ARGUMENT: the name is taken or malformed. ACCEL_BAD_DEVICE: the table is not complete, or of
+ * another ACCEL_DRIVER_ABI_VERSION. */
+ACCEL_API accel_status accel_driver_add(const char* name, const struct accel_driver* driver);
+/* No longer; devices that are open stay open. ACCEL_BAD_ARGUMENT: no driver was added under this name. */
+ACCEL_API accel_status accel_driver_remove(const char* name);
+/* The names of devices, separated by commas, into names_out: at most `capacity` bytes with the zero at the end.
+ * *length_out is what is needed, without the zero, even when the capacity is too small (ACCEL_BAD_ARGUMENT). */
+ACCEL_API accel_status accel_driver_names(char* names_out, uint64_t capacity, uint64_t* length_out);
+/* The faults of devices named "fault:FAULT:DEVICE", separated by commas; a static string. */
+ACCEL_API const char* accel_driver_faults(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -22,6 +22,7 @@ int main(void) {
   test_tree_proofs();
   test_proof_fields();
   test_proof_verification();
+  test_drivers();
   free_fixture();
   check_coverage();
   return check_report();

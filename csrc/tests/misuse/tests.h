@@ -22,6 +22,7 @@ void test_trees(void);
 void test_tree_proofs(void);
 void test_proof_fields(void);
 void test_proof_verification(void);
+void test_drivers(void);
 
 /* The i-th way to get accel_messages wrong for COUNT messages; false when there are no more. */
 bool bad_view(size_t i, accel_messages* view);
