@@ -144,7 +144,9 @@ void FaultDevice::complete(FaultQueue& queue, const accel_completion& completion
   queue.in_flight.erase(found);
   const bool done = completion.status == ACCEL_COMPLETION_DONE;
   if (is(kWriteBeyond) && done) write_beyond(command);
-  if (is(kCancelLies)) queue.ready.back().status = done ? completion.status : uint16_t{ACCEL_COMPLETION_DONE};
+  if (is(kCancelLies) && completion.status == ACCEL_COMPLETION_CANCELLED) {
+    queue.ready.back().status = ACCEL_COMPLETION_DONE;
+  }
   if (listed_ != nullptr && listed_->outputs != nullptr && done) listed_->outputs(command, queue);
   if (listed_ != nullptr && listed_->completion != nullptr) listed_->completion(command, queue);
   ++queue.completions;

@@ -7,6 +7,8 @@
 #include "base/error.hpp"
 #include "devices/cpu_driver.hpp"
 #include "devices/fault.hpp"
+#include "devices/plugin.hpp"
+#include "devices/plugin_table.hpp"
 
 namespace accel::devices {
 namespace {
@@ -22,6 +24,8 @@ Found find_cpu(std::string_view) { return {&kCpuDriver, "", nullptr}; }
 
 constexpr BuiltIn kBuiltIn[] = {
     {"cpu", "cpu", find_cpu},
+    {"plugin:", "plugin:PATH.so", find_plugin},
+    {"plugin-inproc:", "plugin-inproc:PATH.so", find_plugin_in_process},
     {"fault:", "fault:FAULT:DEVICE", find_fault},
 };
 
@@ -122,24 +126,8 @@ void remove(std::string_view name) {
 }
 
 void require_table(const accel_driver* driver, const std::string& where) {
-  if (driver == nullptr) {
-    throw Error(ACCEL_BAD_DEVICE,
-                where + ": gives no table for driver ABI " + std::to_string(ACCEL_DRIVER_ABI_VERSION));
-  }
-  if (driver->abi_version != ACCEL_DRIVER_ABI_VERSION) {
-    throw Error(ACCEL_BAD_DEVICE, where + ": expected driver ABI " + std::to_string(ACCEL_DRIVER_ABI_VERSION) +
-                                      ", got " + std::to_string(driver->abi_version));
-  }
-  if (driver->struct_size < sizeof(accel_driver)) {
-    throw Error(ACCEL_BAD_DEVICE, where + ": expected a table of " + std::to_string(sizeof(accel_driver)) +
-                                      " bytes or more, got struct_size " + std::to_string(driver->struct_size));
-  }
-  const bool complete = driver->name != nullptr && driver->open != nullptr && driver->caps != nullptr &&
-                        driver->register_buffer != nullptr && driver->unregister_buffer != nullptr &&
-                        driver->enqueue_burst != nullptr && driver->dequeue_burst != nullptr &&
-                        driver->wait != nullptr && driver->stats != nullptr && driver->reset != nullptr &&
-                        driver->close != nullptr;
-  if (!complete) throw Error(ACCEL_BAD_DEVICE, where + ": the table lacks a function that every driver has");
+  const std::string problem = table_problem(driver);
+  if (!problem.empty()) throw Error(ACCEL_BAD_DEVICE, where + ": " + problem);
 }
 
 }  // namespace accel::devices

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from accel.cli import bench, block, certs, demo, hashing, merkle, output, system
+from accel.cli import bench, block, certs, demo, hashing, merkle, output, system, validate
 
 app = typer.Typer(
     name="accel",
@@ -30,6 +30,8 @@ app.command("make-block")(block.make_block)
 app.command("verify")(block.verify)
 app.command("demo")(demo.demo)
 app.command("bench")(bench.bench)
+app.command("validate")(validate.validate)
+app.command("vectors")(validate.vectors)
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
