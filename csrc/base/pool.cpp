@@ -212,10 +212,15 @@ uint32_t configured_threads() {
 }
 
 std::atomic<uint32_t> thread_count{0};  // 0: not asked for yet
+thread_local uint32_t alone = 0;        // OneThread objects of this thread
 
 }  // namespace
 
+OneThread::OneThread() { ++alone; }
+OneThread::~OneThread() { --alone; }
+
 uint32_t num_threads() {
+  if (alone > 0) return 1;
   uint32_t threads = thread_count.load(std::memory_order_relaxed);
   if (threads != 0) return threads;
   const uint32_t configured = configured_threads();

@@ -30,6 +30,17 @@ class RangeBody {
 // No allocation after the pool has started. Works in a child after fork().
 void parallel_for(size_t count, size_t grain, RangeBody body);
 
+// While one lives, batches of the thread that made it run on this thread alone: for threads that run batches side by
+// side already.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+};
+
+// Of a batch of this thread.
 uint32_t num_threads();                  // throws Error(ACCEL_BAD_ARGUMENT) for a bad ACCEL_NUM_THREADS
 void set_num_threads(uint32_t threads);  // throws Error(ACCEL_BAD_ARGUMENT) outside 1..1024
 

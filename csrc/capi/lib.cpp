@@ -83,6 +83,12 @@ const char* accel_status_name(int status) {
       return "NO_MEMORY";
     case ACCEL_INTERNAL:
       return "INTERNAL";
+    case ACCEL_TIMED_OUT:
+      return "TIMED_OUT";
+    case ACCEL_QUEUE_FULL:
+      return "QUEUE_FULL";
+    case ACCEL_CLOSED:
+      return "CLOSED";
     default:
       return "UNKNOWN";
   }

@@ -5,6 +5,7 @@
 
 #include "capi/arrays.hpp"
 #include "capi/guard.hpp"
+#include "capi/keyring.hpp"
 #include "capi/keys.hpp"
 #include "devices/cpu_sm2.hpp"
 #include "devices/device.hpp"
@@ -22,10 +23,6 @@ using accel::capi::strided;
 using accel::sm2::AdaptiveTables;
 using accel::sm2::Identity;
 using accel::sm2::KeyRing;
-
-struct accel_sm2_keyring {
-  KeyRing ring;
-};
 
 accel_status accel_sm2_verify_digest_many(accel_device* device, uint8_t* status_out, const uint8_t* keys,
                                           uint64_t keys_stride, const uint8_t* signatures, uint64_t signatures_stride,

@@ -20,6 +20,7 @@ namespace py = pybind11;
 void bind_core(py::module_& module);
 void bind_sm3(py::module_& module);
 void bind_sm2(py::module_& module);
+void bind_verifier(py::module_& module);
 void bind_merkle(py::module_& module);
 void bind_loops(py::module_& module);
 
@@ -62,6 +63,9 @@ struct Rows {
 Rows rows(const py::array& array, size_t width, const char* name);
 // A writable, C-contiguous uint8 array of exactly `size` bytes, whatever its shape.
 uint8_t* output(py::array& array, uint64_t size, const char* name);
+
+// The handle of an Sm2KeyRing. Raises TypeError for another object.
+const accel_sm2_keyring* ring_handle(const py::object& ring);
 
 // A read-only view of a contiguous bytes-like object, held until it goes out of scope.
 class BytesView {

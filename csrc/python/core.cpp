@@ -23,6 +23,12 @@ const char* error_class(accel_status status) {
       return "DeviceError";
     case ACCEL_SELFTEST_FAILED:
       return "SelfTestError";
+    case ACCEL_TIMED_OUT:
+      return "TimedOutError";
+    case ACCEL_QUEUE_FULL:
+      return "QueueFullError";
+    case ACCEL_CLOSED:
+      return "ClosedError";
     default:
       return "AccelError";
   }

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_native, module) {
   bind_core(module);
   bind_sm3(module);
   bind_sm2(module);
+  bind_verifier(module);
   bind_merkle(module);
   bind_loops(module);
 }

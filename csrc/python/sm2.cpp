@@ -182,6 +182,7 @@ class KeyRing {
   KeyRing(const KeyRing&) = delete;
   KeyRing& operator=(const KeyRing&) = delete;
 
+  const accel_sm2_keyring* handle() const { return ring_; }
   uint64_t tables() const {
     uint64_t count = 0;
     check(accel_sm2_keyring_size(ring_, nullptr, &count, nullptr));
@@ -442,6 +443,8 @@ void bind_keys(py::module_& module) {
 }
 
 }  // namespace
+
+const accel_sm2_keyring* ring_handle(const py::object& ring) { return ring.cast<const KeyRing&>().handle(); }
 
 void bind_sm2(py::module_& module) {
   module.def("sm2_verify_digests", &verify_digests, py::arg("out"), py::arg("keys"), py::arg("signatures"),

@@ -69,6 +69,46 @@ class Sm2PrivateKey:
 
 def sm2_are_indices(value: object, size: int) -> TypeGuard[npt.NDArray[np.uint32]]: ...
 
+class Sm2Queue:
+    def descriptor(self) -> int: ...
+    def under_way(self) -> int: ...
+    def submit(
+        self,
+        waiter: object,
+        key: BytesLike | None,
+        ring: Sm2KeyRing | None,
+        index: int,
+        signature: BytesLike,
+        digest: BytesLike | None,
+        message: BytesLike | None,
+        id: bytes | None,
+        priority: int,
+        timeout_ns: int,
+    ) -> bool: ...
+    def poll(self) -> list[tuple[Any, int]]: ...
+
+class Sm2Verifier:
+    def __init__(
+        self, refuse_when_full: bool, linger_ns: int, capacity: int, lanes: int, batch: int, runners: int
+    ) -> None: ...
+    def verify(
+        self,
+        key: BytesLike | None,
+        ring: Sm2KeyRing | None,
+        index: int,
+        signature: BytesLike,
+        digest: BytesLike | None,
+        message: BytesLike | None,
+        id: bytes | None,
+        priority: int,
+        timeout_ns: int,
+    ) -> int: ...
+    def close(self, drain: bool) -> None: ...
+    def queue(self, capacity: int) -> Sm2Queue: ...
+    def stats(
+        self,
+    ) -> tuple[int, int, int, int, int, tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]: ...
+
 class Sm2KeyRing:
     def __init__(self, public_keys: npt.NDArray[np.uint8], id: bytes | None, memory_limit: int) -> None: ...
     def tables(self) -> int: ...

@@ -9,13 +9,16 @@ __all__ = [
     "AccelError",
     "ArgumentError",
     "BadKeyError",
+    "ClosedError",
     "DeviceError",
     "EncodingError",
     "InvalidProof",
     "InvalidSignature",
     "KernelError",
     "LibraryError",
+    "QueueFullError",
     "SelfTestError",
+    "TimedOutError",
 ]
 
 
@@ -66,3 +69,15 @@ class LibraryError(AccelError, ImportError):
 
 class SelfTestError(AccelError, RuntimeError):
     """A kernel gave a wrong answer to a known question. It is not used."""
+
+
+class TimedOutError(AccelError, TimeoutError):
+    """The time that a call was given is over, and nothing was checked."""
+
+
+class QueueFullError(AccelError, RuntimeError):
+    """As many items wait as may: try again later."""
+
+
+class ClosedError(AccelError, RuntimeError):
+    """The object takes no work any more."""

@@ -64,7 +64,10 @@ typedef enum accel_status {
   ACCEL_SELFTEST_FAILED = 20, /* a kernel gave a wrong answer to a known question; it is not used */
   ACCEL_NO_RANDOM = 21,       /* the system's random number generator failed */
   ACCEL_NO_MEMORY = 22,
-  ACCEL_INTERNAL = 23 /* a bug in accel: please report accel_last_error() */
+  ACCEL_INTERNAL = 23,   /* a bug in accel: please report accel_last_error() */
+  ACCEL_TIMED_OUT = 24,  /* the time that the caller gave is over, and nothing was checked */
+  ACCEL_QUEUE_FULL = 25, /* as many items wait as may; try again later */
+  ACCEL_CLOSED = 26      /* the handle takes no work any more */
 } accel_status;
 
 typedef struct accel_device accel_device;
@@ -325,6 +328,131 @@ ACCEL_API accel_status accel_sm2_signatures_from_der(accel_device* device, uint8
 ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device* device, uint8_t* ders_out, uint8_t* lengths_out,
                                                    const uint8_t* signatures, uint64_t signatures_stride,
                                                    uint64_t count);
+
+/* Verifying for callers who have one signature at a time: a verifier gathers what comes from many threads into batches
+ * that fill the lanes of a kernel, and answers each caller. The queues are bounded and served by priority. A batch runs
+ * on the thread of a caller, or on one of the verifier's own threads, of which there are never more than `runners`.
+ *
+ * A batch runs as soon as `lanes` signatures wait, or as many as have lately been under way at once; otherwise
+ * linger_ns after the oldest of them came or the batch before it ended. So a caller who is alone waits for nothing, or,
+ * for a while after others have left, for linger_ns.
+ *
+ * All functions but those that end in _free may be called by any number of threads at once. In a child of fork() a
+ * verifier begins again, empty and open, and the ring must be one that no other thread was changing. */
+typedef struct accel_sm2_verifier accel_sm2_verifier;
+
+/* Served first: votes. Signatures of a lower priority wait as long as those of a higher one fill the batches. */
+typedef enum accel_priority {
+  ACCEL_PRIORITY_VOTE = 0,
+  ACCEL_PRIORITY_PROPOSAL = 1,
+  ACCEL_PRIORITY_TRANSACTION = 2
+} accel_priority;
+#define ACCEL_PRIORITIES 3
+
+/* What a call does that finds its queue full. */
+typedef enum accel_when_full {
+  ACCEL_WHEN_FULL_WAIT = 0,  /* until there is room, or its time is over */
+  ACCEL_WHEN_FULL_REFUSE = 1 /* ACCEL_QUEUE_FULL at once */
+} accel_when_full;
+
+#define ACCEL_NO_TIMEOUT UINT64_MAX /* as timeout_ns */
+#define ACCEL_NO_LINGER UINT64_MAX  /* as linger_ns */
+
+/* 0 in any field but the first two is its default. */
+typedef struct accel_sm2_verifier_options {
+  uint32_t struct_size; /* sizeof(accel_sm2_verifier_options) */
+  uint32_t when_full;   /* accel_when_full */
+  uint64_t linger_ns;   /* at most 1 second; default 50 microseconds */
+  uint64_t capacity;    /* signatures of one priority that may wait, at most 2^20; default 4,096 */
+  uint32_t lanes;       /* signatures worth another batch beside one that runs, 1 to 256; default 16 */
+  uint32_t batch;       /* signatures of a batch at most, lanes to 256; default 64 */
+  uint32_t runners;     /* batches that may run at once, each on one thread, 1 to 1,024; default: accel_num_threads */
+  uint32_t reserved;    /* 0 */
+} accel_sm2_verifier_options;
+
+/* options NULL: all defaults. Starts one thread. */
+ACCEL_API accel_status accel_sm2_verifier_new(accel_device* device, accel_sm2_verifier** verifier_out,
+                                              const accel_sm2_verifier_options* options);
+/* From now on calls get ACCEL_CLOSED. Those that wait get their verdict if `drain` is not 0, otherwise ACCEL_CLOSED.
+ * Returns when all are answered. */
+ACCEL_API accel_status accel_sm2_verifier_close(accel_sm2_verifier* verifier, uint32_t drain);
+/* Closes without draining, waits until the last caller has left, and frees. No call may begin meanwhile. NULL is
+ * allowed. Queues made from it remain, and get ACCEL_CLOSED. */
+ACCEL_API void accel_sm2_verifier_free(accel_sm2_verifier* verifier);
+
+/* Verify one signature; returns when it is done. *status_out as in batches. timeout_ns is for being taken into a batch:
+ * afterwards ACCEL_TIMED_OUT, and nothing was checked. Errors: ACCEL_QUEUE_FULL, ACCEL_CLOSED. Allocates nothing but
+ * the sentence of an error. */
+ACCEL_API accel_status accel_sm2_verifier_verify_digest(accel_sm2_verifier* verifier, uint8_t* status_out,
+                                                        const uint8_t key[64], const uint8_t signature[64],
+                                                        const uint8_t digest[32], uint32_t priority,
+                                                        uint64_t timeout_ns);
+/* The message is hashed on the calling thread. */
+ACCEL_API accel_status accel_sm2_verifier_verify(accel_sm2_verifier* verifier, uint8_t* status_out,
+                                                 const uint8_t key[64], const uint8_t signature[64],
+                                                 const uint8_t* message, uint64_t message_length, const uint8_t* id,
+                                                 uint64_t id_length, uint32_t priority, uint64_t timeout_ns);
+/* By key `index` of a ring. */
+ACCEL_API accel_status accel_sm2_verifier_ring_verify_digest(accel_sm2_verifier* verifier, uint8_t* status_out,
+                                                             const accel_sm2_keyring* ring, uint32_t index,
+                                                             const uint8_t signature[64], const uint8_t digest[32],
+                                                             uint32_t priority, uint64_t timeout_ns);
+ACCEL_API accel_status accel_sm2_verifier_ring_verify(accel_sm2_verifier* verifier, uint8_t* status_out,
+                                                      const accel_sm2_keyring* ring, uint32_t index,
+                                                      const uint8_t signature[64], const uint8_t* message,
+                                                      uint64_t message_length, uint32_t priority, uint64_t timeout_ns);
+
+typedef struct accel_sm2_verifier_counts {
+  uint32_t struct_size; /* sizeof(accel_sm2_verifier_counts) */
+  uint32_t reserved;    /* 0 */
+  uint64_t batches;     /* that ran */
+  uint64_t items;       /* in them: items / batches is the mean number of lanes filled */
+  uint64_t waiting;     /* now */
+  uint64_t refused;     /* with ACCEL_QUEUE_FULL */
+  uint64_t timed_out;   /* with ACCEL_TIMED_OUT */
+  /* By accel_priority, of signatures that were taken into a batch: how many, how long they waited for it together, and
+   * the longest wait. Nanoseconds. */
+  uint64_t taken[ACCEL_PRIORITIES], wait_ns[ACCEL_PRIORITIES], longest_wait_ns[ACCEL_PRIORITIES];
+} accel_sm2_verifier_counts;
+
+/* Since the verifier was made, or since the fork. The caller sets counts_out->struct_size. */
+ACCEL_API accel_status accel_sm2_verifier_stats(accel_sm2_verifier* verifier, accel_sm2_verifier_counts* counts_out);
+
+/* For callers who do not wait, say an event loop: submit, and poll answers from a queue. A thread has one queue or
+ * several; several threads may share one. A queue does not survive fork(): in a child its functions give ACCEL_CLOSED.
+ */
+typedef struct accel_sm2_queue accel_sm2_queue;
+/* capacity: signatures that are under way, or answered and not polled, 1 to 2^20. */
+ACCEL_API accel_status accel_sm2_queue_new(accel_sm2_queue** queue_out, accel_sm2_verifier* verifier,
+                                           uint64_t capacity);
+/* Signatures that still wait are forgotten, those in a batch waited for. NULL is allowed. */
+ACCEL_API void accel_sm2_queue_free(accel_sm2_queue* queue);
+/* A descriptor that is readable while there are answers, for poll(2), epoll(7) and event loops; it belongs to the queue
+ * and must be neither read nor closed. */
+ACCEL_API accel_status accel_sm2_queue_descriptor(const accel_sm2_queue* queue, int* descriptor_out);
+/* As in accel_sm2_verifier_verify_digest and the others, without waiting: ACCEL_QUEUE_FULL at once where this queue or
+ * the verifier's is full. The arguments are copied, but for the ring, which must stay until the answer has been polled.
+ * `tag` comes back with the answer. */
+ACCEL_API accel_status accel_sm2_queue_submit_digest(accel_sm2_queue* queue, const uint8_t key[64],
+                                                     const uint8_t signature[64], const uint8_t digest[32],
+                                                     uint32_t priority, uint64_t timeout_ns, uint64_t tag);
+ACCEL_API accel_status accel_sm2_queue_submit(accel_sm2_queue* queue, const uint8_t key[64],
+                                              const uint8_t signature[64], const uint8_t* message,
+                                              uint64_t message_length, const uint8_t* id, uint64_t id_length,
+                                              uint32_t priority, uint64_t timeout_ns, uint64_t tag);
+ACCEL_API accel_status accel_sm2_queue_ring_submit_digest(accel_sm2_queue* queue, const accel_sm2_keyring* ring,
+                                                          uint32_t index, const uint8_t signature[64],
+                                                          const uint8_t digest[32], uint32_t priority,
+                                                          uint64_t timeout_ns, uint64_t tag);
+ACCEL_API accel_status accel_sm2_queue_ring_submit(accel_sm2_queue* queue, const accel_sm2_keyring* ring,
+                                                   uint32_t index, const uint8_t signature[64], const uint8_t* message,
+                                                   uint64_t message_length, uint32_t priority, uint64_t timeout_ns,
+                                                   uint64_t tag);
+/* Up to `capacity` answers, each once; waits up to timeout_ns for the first (0: not at all), and then takes what there
+ * is. *count_out may be 0. status_out[i] belongs to tags_out[i]: the item's status, or, at ACCEL_BAD_ARGUMENT or above,
+ * the error for which it was not checked. Without a timeout this waits for ever if nobody submits anything. */
+ACCEL_API accel_status accel_sm2_queue_poll(accel_sm2_queue* queue, uint64_t* tags_out, uint8_t* status_out,
+                                            uint64_t* count_out, uint64_t capacity, uint64_t timeout_ns);
 
 /* --------------------------------------------------------------------------------------------------- Merkle */
 

@@ -14,6 +14,7 @@ _Static_assert(ACCEL_MAX_MESSAGE == UINT64_C(1) << 60 && ACCEL_SM3_SIZE == 32, "
 _Static_assert(ACCEL_SM2_NO_ZA == UINT64_MAX && ACCEL_SM2_MAX_ID_LENGTH == 8191 && ACCEL_SM2_DEFAULT_ID_LENGTH == 16 &&
                    sizeof ACCEL_SM2_DEFAULT_ID == 17,
                "IDs");
+_Static_assert(ACCEL_PRIORITIES == 3 && ACCEL_NO_TIMEOUT == UINT64_MAX && ACCEL_NO_LINGER == UINT64_MAX, "verifiers");
 _Static_assert(ACCEL_MERKLE_MAX_INCLUSION_PROOF == 2036 && ACCEL_MERKLE_ANY_SIZE == UINT64_MAX, "proofs");
 
 /* --- versions ----------------------------------------------------------------------------------------------- */
@@ -57,7 +58,7 @@ static void test_version(void) {
 }
 
 void test_status_names(void) {
-  const int unknown[] = {-1, 6, 15, 24, 1000, INT32_MIN, INT32_MAX};
+  const int unknown[] = {-1, 6, 15, 27, 1000, INT32_MIN, INT32_MAX};
   CHECK(strcmp(CALLS(accel_status_name(ACCEL_BAD_KEY)), "BAD_KEY") == 0);
   for (size_t i = 0; i < sizeof unknown / sizeof *unknown; ++i) {
     CHECK(strcmp(accel_status_name(unknown[i]), "UNKNOWN") == 0);

@@ -18,6 +18,7 @@ int main(void) {
   test_keyrings();
   test_private_keys();
   test_encodings();
+  test_verifiers();
   test_trees();
   test_tree_proofs();
   test_proof_fields();

@@ -18,6 +18,7 @@ void test_layouts(void);
 void test_keyrings(void);
 void test_private_keys(void);
 void test_encodings(void);
+void test_verifiers(void);
 void test_trees(void);
 void test_tree_proofs(void);
 void test_proof_fields(void);

@@ -27,6 +27,7 @@ from accel.sm2._common import (
 )
 from accel.sm2._keys import PrivateKey, PublicKey, generate_many
 from accel.sm2._sign import sign_digest_many, sign_many
+from accel.sm2._verifier import PriorityWaits, Verifier, VerifierStats
 from accel.sm2._verify import (
     AdaptiveTables,
     KeyRing,
@@ -51,10 +52,13 @@ __all__ = [
     "STATUS_NAMES",
     "AdaptiveTables",
     "KeyRing",
+    "PriorityWaits",
     "PrivateKey",
     "PublicKey",
     "RingKeys",
     "SignatureLengthError",
+    "Verifier",
+    "VerifierStats",
     "adaptive_tables",
     "digest_many",
     "generate_many",
