@@ -78,10 +78,12 @@ endef
 
 .PHONY: bench
 bench: $(VENV)/.test ## rates of this machine beside every peer that is found; overhead of Python, Go and Rust; scaling over threads
-	$(call build,bench,accel_bench)
+	$(call build,bench,accel_bench accel_verifier_bench)
 	build/bench/bench/native/accel_bench $(BENCH_ARGS)
+	build/bench/bench/native/accel_verifier_bench
 	python bench/overhead.py
 	python bench/threads.py
+	python bench/verifier.py
 	$(call install,release)
 	python bench/languages.py build/prefix-release
 	python -m pytest bench -q --benchmark-name=short --benchmark-columns=median,min,max,ops $(BENCH_PYTEST_ARGS) && wrong=0 || wrong=$$?

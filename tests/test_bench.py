@@ -114,6 +114,7 @@ def test_bad_arguments(arguments: list[str], sentence: str) -> None:
     [
         ("overhead.py", ["--batch", "64"], "overhead_p50"),
         ("threads.py", ["--cores", "1"], "ratio_p50"),
+        ("verifier.py", ["--callers", "4"], "ratio_p50"),
     ],
 )
 def test_scripts(script: str, arguments: list[str], key: str) -> None:
@@ -124,6 +125,22 @@ def test_scripts(script: str, arguments: list[str], key: str) -> None:
     results = report["results"] if isinstance(report, dict) else report
     assert len(results) > 1
     assert all(isinstance(row[key], float) for row in results)
+
+
+def test_verifier_program() -> None:
+    program = os.environ.get("ACCEL_BENCH_PROGRAM")
+    if program is None:
+        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_verifier_bench beside it")
+    command = [str((ROOT / program).with_name("accel_verifier_bench")), "--rounds", "1", "--seconds", "0.01"]
+    run = subprocess.run([*command, "--json"], check=False, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    report = json.loads(run.stdout)
+    assert [row["task"] for row in report["results"]] == ["64 callers", "one queue, 1024 under way"]
+    assert all(row["ratio_p50"] > 0 and row["cpu_ratio_p50"] > 0 for row in report["results"])
+    assert 0 < report["lone_caller"]["latency_us_p50"] <= report["lone_caller"]["latency_us_p99"]
+    run = subprocess.run([*command, "--callers", "none"], check=False, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 2
+    assert "--callers: expected a number above 0, got none" in run.stderr
 
 
 def test_suites(tmp_path: Path) -> None:
