@@ -90,7 +90,7 @@ def _parameters(module: ModuleType) -> Iterator[str]:
 nitpick_ignore = {("py:obj", name) for module in MODULES for name in _parameters(import_module(module))}
 nitpick_ignore |= {("c:identifier", name) for name in ("int32_t", "int64_t", "uint8_t", "uint32_t", "uint64_t")}
 nitpick_ignore_regex = [
-    ("py:class", r"(numpy|np|npt|pyarrow|pa|os|pathlib|datetime|hmac|collections\.abc|typing)\..*|Buffer"),
+    ("py:class", r"(numpy|np|npt|pyarrow|pa|os|asyncio|pathlib|datetime|hmac|collections\.abc|typing)\..*|Buffer"),
     ("py:class", r"(accel\.)?_native\..*|accel\.ledger\.(damage\.Transaction|layout\.Batch)"),
     ("py:class", r"(list\[tuple|dict)\[str"),  # napoleon splits the types of attributes at commas
 ]

@@ -14,9 +14,9 @@ namespace accel::runtime {
 namespace {
 
 constexpr uint32_t kLeaving = uint32_t{1} << 31;
-// So many callers do not wait for each other, if there are runners for them: what it saves is one batch's time, and
-// half of that is what the second one would wait.
-constexpr size_t kFew = 2;
+// Two batches in turn keep two cores busy: one computes while the callers of the other come back. More than two are
+// worth their cores only if each fills a vector; one signature takes a vector kernel as long as eight.
+constexpr size_t kPair = 2, kVector = 8;
 
 // Counts a thread that is in verify(). The last one to leave tells the destructor, and touches nothing afterwards.
 class Inside {
@@ -106,11 +106,13 @@ void Coalescer::sleep(Lock& lock) {
   if (watches) watched_ = false;
 }
 
-// As many as have lately been under way at once are all that can be hoped for; beside a batch that runs, only full
-// lanes are worth another one.
+// A share of those who have lately been under way at once, for each batch that they are worth; whole vectors if it is
+// more than one, and at most full lanes.
 size_t Coalescer::wanted() const {
-  if (closing_ || expected_ <= std::min(options_.runners, kFew)) return 1;
-  return running_ > 0 ? options_.lanes : std::min(options_.lanes, expected_);
+  if (closing_) return 1;
+  const size_t batches = std::min(options_.runners, std::max(kPair, expected_ / kVector));
+  const size_t share = (expected_ + batches - 1) / batches;
+  return std::min(options_.lanes, share <= kVector ? share : (share + kVector - 1) / kVector * kVector);
 }
 
 // Does what waits make a batch at once?
@@ -224,7 +226,9 @@ void Coalescer::take_item(Workspace& work, Item& item, Nanoseconds now) {
 }
 
 void Coalescer::take(Workspace& work) {
-  const size_t under_way = waiting_ + running_items_;
+  // Callers who have their answer and are about to wake up count too.
+  const size_t inside = inside_.load(std::memory_order_relaxed) & ~kLeaving;
+  const size_t under_way = std::max(waiting_ + running_items_, inside);
   expected_ = std::max({under_way, expected_ - (expected_ + 7) / 8, size_t{1}});
   const Nanoseconds now = now_ns();
   // A fair share, if other runners are free.

@@ -4,9 +4,9 @@
 // first, and answers them all. That is the caller whose item makes a batch ready, so that a lone caller needs no other
 // thread; or a background thread. At most `runners` batches run at once, each on the thread that took it.
 //
-// A batch is ready when as many items wait as have lately been under way at once, or as many as fill the lanes; if
-// others run already, only the latter. Otherwise items linger: a background thread takes them when `linger` has passed
-// since the oldest came, or since the last batch ended. A caller who has been alone for a while is ready by himself.
+// A batch is ready when `lanes` items wait, or a runner's share of those that have lately been under way at once.
+// Otherwise items linger: a background thread takes them when `linger` has passed since the oldest came, or since the
+// last batch ended. A caller who has been alone for a while is ready by himself.
 #pragma once
 
 #include <array>
@@ -76,7 +76,7 @@ struct Item {
 
 struct CoalescerOptions {
   Nanoseconds linger = 50'000;
-  size_t lanes = 16;       // items that fill a kernel's lanes: 1 to kMaxLanes
+  size_t lanes = 16;       // items that need not wait for more: 1 to kMaxLanes
   size_t most = 64;        // items of a batch: lanes to kMaxLanes
   size_t capacity = 4096;  // items of one priority that may wait
   size_t runners = 1;      // batches that may run at once

@@ -333,9 +333,9 @@ ACCEL_API accel_status accel_sm2_signatures_to_der(accel_device* device, uint8_t
  * that fill the lanes of a kernel, and answers each caller. The queues are bounded and served by priority. A batch runs
  * on the thread of a caller, or on one of the verifier's own threads, of which there are never more than `runners`.
  *
- * A batch runs as soon as `lanes` signatures wait, or as many as have lately been under way at once; otherwise
- * linger_ns after the oldest of them came or the batch before it ended. So a caller who is alone waits for nothing, or,
- * for a while after others have left, for linger_ns.
+ * A batch runs as soon as `lanes` signatures wait, or a share of as many as have lately been under way at once, so that
+ * all runners have one; otherwise linger_ns after the oldest of them came or the batch before it ended. So a caller who
+ * is alone waits for nothing, or, for a while after others have left, for linger_ns.
  *
  * All functions but those that end in _free may be called by any number of threads at once. In a child of fork() a
  * verifier begins again, empty and open, and the ring must be one that no other thread was changing. */
@@ -364,7 +364,7 @@ typedef struct accel_sm2_verifier_options {
   uint32_t when_full;   /* accel_when_full */
   uint64_t linger_ns;   /* at most 1 second; default 50 microseconds */
   uint64_t capacity;    /* signatures of one priority that may wait, at most 2^20; default 4,096 */
-  uint32_t lanes;       /* signatures worth another batch beside one that runs, 1 to 256; default 16 */
+  uint32_t lanes;       /* signatures that need not wait for more, 1 to 256; default 16 */
   uint32_t batch;       /* signatures of a batch at most, lanes to 256; default 64 */
   uint32_t runners;     /* batches that may run at once, each on one thread, 1 to 1,024; default: accel_num_threads */
   uint32_t reserved;    /* 0 */

@@ -69,7 +69,7 @@ class VerifierStats(NamedTuple):
     timed_out: int
     """Signatures whose time was over before a batch took them."""
     waits: dict[str, PriorityWaits]
-    """By priority: ``vote``, ``proposal``, ``transaction``."""
+    """Waits of ``vote``, ``proposal`` and ``transaction``."""
 
     @property
     def mean_lanes(self) -> float:
@@ -182,8 +182,8 @@ class Verifier:
     """Gathers signatures that come one at a time, from threads and tasks, into batches.
 
     A batch costs little more for a dozen signatures than for one, so many callers together are served some ten times
-    faster than by `PublicKey.verify`. A batch runs as soon as its lanes are full or all callers of late have come;
-    otherwise `linger` after the first. A lone caller waits for nobody.
+    faster than by `PublicKey.verify`. A batch runs as soon as `lanes` signatures wait, or a share of as many as have
+    lately been under way at once; otherwise `linger` after the first. A lone caller waits for nobody.
 
     Any number of threads and event loops may use one verifier. Leave it by ``with``, or `close` it: signatures that
     wait are still verified then. After a fork it begins again in the child, empty.
@@ -192,8 +192,8 @@ class Verifier:
         linger: Seconds (at most 1) that a signature waits for others at most before its batch runs.
         capacity: Signatures of one priority that may wait (1 to 2^20), and signatures of one event loop that may be
             under way.
-        when_full: ``wait``: for room. ``refuse``: raise `QueueFullError`.
-        lanes: Signatures worth another batch beside one that runs (1 to 256); None: 16.
+        when_full: ``wait``: for room. ``refuse``: raise `accel.QueueFullError`.
+        lanes: Signatures that need not wait for more (1 to 256); None: 16.
         batch: Signatures of a batch at most (`lanes` to 256); None: 64.
         runners: Batches that may run at once, each on one thread (1 to 1,024); None: `accel.num_threads`.
 
@@ -317,7 +317,8 @@ class Verifier:
 
         Returns:
             A future of the running event loop: done with None if the signature is valid, otherwise with
-            `InvalidSignature`, `TimedOutError` or `ClosedError`. The loop is woken once for all that a batch brings.
+            `accel.InvalidSignature`, `accel.TimedOutError` or `accel.ClosedError`. The loop is woken once for all that
+            a batch brings.
 
         Raises:
             RuntimeError: No event loop is running.
@@ -378,7 +379,7 @@ class Verifier:
         """Take no more signatures, and return when all that were there have been answered.
 
         Args:
-            drain: Verify what waits; otherwise it is answered by `ClosedError`.
+            drain: Verify what waits; otherwise it is answered by `accel.ClosedError`.
         """
         self._native.close(drain)
         queues, self._queues = self._queues, {}
