@@ -7,7 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "model_defaults.hpp"
@@ -217,11 +219,13 @@ Config Config::from_toml(std::string_view document, const std::string& name) {
 }
 
 Config Config::from_file(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw ConfigError(path + ": expected a TOML file, got a directory");
+  errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  content << file.rdbuf();
-  if (!file) throw ConfigError(path + ": cannot be read as a file: " + std::strerror(errno != 0 ? errno : EIO));
-  return from_toml(content.str(), path);
+  if (!file) throw ConfigError(path + ": " + std::strerror(errno != 0 ? errno : EIO));
+  const std::string content{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return from_toml(content, path);
 }
 
 void Config::set(std::string_view name, std::string_view value) {
@@ -232,6 +236,7 @@ void Config::set(std::string_view name, std::string_view value) {
   const bool bare = !field.words.empty() && value.find('"') == std::string_view::npos;
   const std::string quote = bare ? "\"" : "";
   const toml::table table = parse("value = " + quote + std::string(value) + quote, full_name(field));
+  require(table.size() == 1, full_name(field) + ": expected " + wanted(field) + ", got " + std::string(value));
   assign(*this, field, *table.get("value"));
 }
 

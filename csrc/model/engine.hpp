@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -96,6 +97,48 @@ class Server {
  private:
   Tick free_ = 0, busy_ = 0, waited_ = 0;
   uint64_t uses_ = 0;
+};
+
+// One thing at a time, in the order in which things can begin: what is ready earlier takes a gap before what was asked for
+// earlier.
+class GapServer {
+ public:
+  // Takes the server for `service` ticks, from `ready` on at the earliest; returns when it is done. Asked in the order of
+  // `now`.
+  Tick reserve(Tick now, Tick ready, Tick service) {
+    std::erase_if(taken_, [&](const Interval& it) { return it.end <= now; });
+    Tick start = ready;
+    size_t place = 0;
+    for (; place < taken_.size() && start + service > taken_[place].start; ++place)
+      start = std::max(start, taken_[place].end);
+    waited_ += start - ready;
+    busy_ += service;
+    insert(place, {start, start + service});
+    return start + service;
+  }
+  Tick busy() const { return busy_; }
+  Tick waited() const { return waited_; }
+
+ private:
+  struct Interval {
+    Tick start, end;
+  };
+  void insert(size_t place, Interval added) {
+    const bool after = place > 0 && taken_[place - 1].end == added.start;
+    const bool before = place < taken_.size() && taken_[place].start == added.end;
+    if (after && before) {
+      taken_[place - 1].end = taken_[place].end;
+      taken_.erase(taken_.begin() + static_cast<std::ptrdiff_t>(place));
+    } else if (after) {
+      taken_[place - 1].end = added.end;
+    } else if (before) {
+      taken_[place].start = added.start;
+    } else {
+      taken_.insert(taken_.begin() + static_cast<std::ptrdiff_t>(place), added);
+    }
+  }
+  std::vector<Interval> taken_;  // in order, apart
+  Tick busy_ = 0, waited_ = 0;
 };
 
 // A number of places of which each is held for a while. `blocked` counts the time in which all are held and somebody

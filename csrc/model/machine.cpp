@@ -10,6 +10,7 @@ const std::array<const char*, kOpcodes> kOpcodeNames{"sm3_equal",       "sm3_rag
 
 namespace {
 
+constexpr uint64_t kTaskBytes = 16;  // of what a core is told about its task
 constexpr uint64_t kDigestBytes = 32, kSignatureBytes = 64, kKeyBytes = 64, kHandleBytes = 4, kLengthBytes = 8;
 constexpr uint64_t kMaxLength = uint64_t{1} << 32;
 constexpr uint64_t kMaxBytes = uint64_t{1} << 40;
@@ -134,7 +135,7 @@ void Machine::handle(const Event& event) {
       return place_task();
     case EventKind::kFetched: {
       const Task& task = tasks_[event.a];
-      return queue_.push(network_.down(now_, task.core, task.in_bytes), EventKind::kAtCore, event.a);
+      return queue_.push(network_.down(now_, task.core, task.in_bytes + kTaskBytes), EventKind::kAtCore, event.a);
     }
     case EventKind::kAtCore:
       return at_core(event.a);

@@ -6,7 +6,6 @@
 namespace accel::model {
 namespace {
 
-constexpr uint64_t kTaskBytes = 16;          // of what a core is told about its task
 constexpr uint64_t kSm3Block = 64, kPadding = 9;
 constexpr uint64_t kZaBytes = 32;            // hashed before a message
 constexpr uint64_t kZaBlocks = 2;            // of a key that is not known: those that hold it
@@ -75,7 +74,6 @@ uint32_t Machine::make_task(uint32_t number) {
     else if (command.opcode != Opcode::kVerifyDigests)
       task.blocks = blocks_of(length + (is_merkle(command.opcode) ? command.leaf_prefix : 0));
   }
-  task.in_bytes += kTaskBytes;
   task.out_bytes = is_verify(command.opcode) ? 1 : 32 * task.items;
   it.next += task.items;
   if (free_tasks_.empty()) {

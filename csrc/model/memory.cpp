@@ -5,21 +5,24 @@
 namespace accel::model {
 namespace {
 
-Tick sum_waited(const std::vector<Server>& servers) {
+template <typename AnyServer>
+Tick sum_waited(const std::vector<AnyServer>& servers) {
   Tick sum = 0;
-  for (const Server& server : servers) sum += server.waited();
+  for (const AnyServer& server : servers) sum += server.waited();
   return sum;
 }
 
-Tick sum_busy(const std::vector<Server>& servers) {
+template <typename AnyServer>
+Tick sum_busy(const std::vector<AnyServer>& servers) {
   Tick sum = 0;
-  for (const Server& server : servers) sum += server.busy();
+  for (const AnyServer& server : servers) sum += server.busy();
   return sum;
 }
 
-Tick most_busy(const std::vector<Server>& servers) {
+template <typename AnyServer>
+Tick most_busy(const std::vector<AnyServer>& servers) {
   Tick most = 0;
-  for (const Server& server : servers) most = std::max(most, server.busy());
+  for (const AnyServer& server : servers) most = std::max(most, server.busy());
   return most;
 }
 
@@ -39,7 +42,7 @@ Dram::Dram(const Config& config)
       banks_(config.dram.channels * config.dram.banks) {}
 
 Tick Dram::access(Tick now, uint64_t address, uint64_t bytes) {
-  Tick done = now;
+  Tick done = now;  // of nothing
   bytes_ += bytes;
   while (bytes > 0) {
     const uint64_t room = config_.dram.interleave_bytes - address % config_.dram.interleave_bytes;
@@ -60,11 +63,11 @@ Tick Dram::access_piece(Tick now, uint64_t address, uint64_t bytes) {
   const bool hit = bank.row == row;
   ++(hit ? hits_ : misses_);
   bank.row = row;
-  // The row is opened while the bus carries other banks' data. An open row is read without a pause.
+  // A row is opened while the bus carries other banks' data. An open row is read without a pause.
   const Tick start = std::max(clock_.edge(now), bank.free);
   const Tick first = start + clock_.ticks(hit ? config_.dram.hit_cycles : config_.dram.miss_cycles);
   const Tick transfer = clock_.ticks(divide_up(bytes, config_.dram.bus_bytes));
-  const Tick done = buses_[channel].reserve(first, transfer);
+  const Tick done = buses_[channel].reserve(now, first, transfer);
   bank.free = hit ? start + transfer : done;
   bank.busy += bank.free - start;
   return done;

@@ -9,8 +9,8 @@
 
 namespace accel::model {
 
-// Channels with a data bus and banks of one open row each. Accesses of a channel are served in order of asking, and their
-// data leave in that order.
+// Channels with a data bus and banks of one open row each. A bank serves its accesses in the order of asking; what the
+// banks have ready passes the bus as it comes.
 class Dram {
  public:
   explicit Dram(const Config& config);
@@ -34,7 +34,7 @@ class Dram {
 
   const Config& config_;
   Clock clock_;
-  std::vector<Server> buses_;
+  std::vector<GapServer> buses_;
   std::vector<Bank> banks_;
   uint64_t bytes_ = 0, hits_ = 0, misses_ = 0;
 };
