@@ -31,8 +31,7 @@ void check_sizes(const Command& command) {
   require(command.keys.empty() || command.keys.size() == command.count,
           "keys: expected none or one for each of the " + std::to_string(command.count) + " items, got " +
               std::to_string(command.keys.size()));
-  require(command.leaf_prefix <= 64 && command.node_bytes <= 128,
-          "leaf_prefix, node_bytes: expected at most 64 and 128 bytes");
+  require(command.node_bytes <= 128, "node_bytes: expected at most 128, got " + std::to_string(command.node_bytes));
   const uint64_t messages = command.lengths.empty()
                                 ? command.length * command.count
                                 : std::accumulate(command.lengths.begin(), command.lengths.end(), uint64_t{0});
@@ -69,7 +68,7 @@ bool Machine::is_verify(Opcode opcode) {
 bool Machine::is_merkle(Opcode opcode) { return opcode == Opcode::kMerkleRoot || opcode == Opcode::kMerkleLevels; }
 
 uint64_t Machine::length_of(const Command& command, uint64_t item) {
-  if (command.opcode == Opcode::kVerifyDigests) return kDigestBytes;
+  if (command.opcode == Opcode::kVerifyDigests || is_merkle(command.opcode)) return kDigestBytes;
   return command.lengths.empty() ? command.length : command.lengths[item];
 }
 
@@ -78,6 +77,7 @@ uint32_t Machine::key_of(const Command& command, uint64_t item) {
 }
 
 uint64_t Machine::input_bytes(const Command& command, uint64_t item) {
+  if (is_merkle(command.opcode)) return kDigestBytes;
   uint64_t bytes = length_of(command, item) + (command.lengths.empty() ? 0 : kLengthBytes);
   if (is_verify(command.opcode))
     bytes += kSignatureBytes + (key_of(command, item) == kUnknownKey ? kKeyBytes : kHandleBytes);
@@ -88,7 +88,7 @@ uint64_t Machine::output_bytes(const Active& active) {
   const Command& command = active.command;
   if (is_verify(command.opcode)) return command.count;
   if (command.opcode == Opcode::kMerkleRoot) return kDigestBytes;
-  if (command.opcode == Opcode::kMerkleLevels) return active.written * kDigestBytes;
+  if (command.opcode == Opcode::kMerkleLevels) return active.digests * kDigestBytes;
   return command.count * kDigestBytes;
 }
 
@@ -106,9 +106,10 @@ void Machine::submit(Command command) {
   it = Active{};
   it.arrived = std::max(now_, core_clock_.ticks(command.arrival_cycle));
   for (uint64_t i = 0; i < command.count; ++i) it.in_bytes += input_bytes(command, i);
-  it.items = command.count;
+  it.level = is_merkle(command.opcode) ? command.count : 0;
+  it.items = is_merkle(command.opcode) ? command.count / 2 : command.count;
   it.command = std::move(command);
-  ++submitted_;
+  it.number = submitted_++;
   queue_.push(it.arrived, EventKind::kArrive, number);
 }
 

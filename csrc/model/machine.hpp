@@ -31,11 +31,10 @@ inline constexpr uint64_t kMaxCount = uint64_t{1} << 31;
 struct Command {
   Opcode opcode = Opcode::kSm3Equal;
   uint64_t tag = 0;
-  uint64_t count = 0;             // items: messages, signatures, leaves
-  uint64_t length = 0;            // of each message or leaf, in bytes, below 2^32
-  std::vector<uint32_t> lengths;  // of messages or leaves that differ: `count` of them, or none
+  uint64_t count = 0;             // items: messages, signatures, leaf hashes
+  uint64_t length = 0;            // of each message, in bytes, below 2^32
+  std::vector<uint32_t> lengths;  // of messages that differ: `count` of them, or none
   std::vector<uint32_t> keys;     // signers, by the handle of their table, or kUnknownKey: `count` of them, or none
-  uint64_t leaf_prefix = 1;       // bytes hashed before a leaf (rfc9162: 1)
   uint64_t node_bytes = 65;       // bytes hashed for a node of two digests (rfc9162: 65)
   uint64_t arrival_cycle = 0;     // core cycles; not before now() counts as now
 };
@@ -96,6 +95,7 @@ class Machine {
  private:
   struct Active {
     Command command;
+    uint64_t number = 0;  // in the order of submission
     Tick arrived = 0, entered = 0;
     uint64_t window_slot = 0;
     uint64_t address = 0, sram_address = 0;
@@ -103,8 +103,8 @@ class Machine {
     uint64_t ready_bytes = 0;                          // of the items that are in
     uint64_t items = 0, ready = 0, next = 0, done = 0;  // of the phase: the items themselves, or nodes of a level
     uint64_t next_bytes = 0;                           // input bytes of the items handed out
-    uint64_t level = 0;                                // of a tree: digests that the next phase takes
-    uint64_t written = 0;                              // digests of a tree so far
+    uint64_t level = 0;                                // of a tree: digests that this phase takes
+    uint64_t written = 0, digests = 0;                 // of a tree: hashed so far; of all levels above the leaves
   };
   struct Task {
     uint32_t command = 0, core = 0, key = kUnknownKey;
@@ -150,7 +150,7 @@ class Machine {
   void leave_core(uint32_t task);
   void left_core(uint32_t task);
   void written(uint32_t task);
-  void begin_level(uint32_t command);
+  void end_level(uint32_t command);
 
   static bool is_verify(Opcode opcode);
   static bool is_merkle(Opcode opcode);

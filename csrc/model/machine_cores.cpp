@@ -86,7 +86,7 @@ void Machine::begin_step(uint32_t number, uint32_t context) {
   const uint64_t table = cache_.place(task.key) * config_.calibration.known_table_bytes;
   Tick read = now_;
   for (uint32_t i = 0; i < step.key_reads; ++i) {
-    const uint64_t point = digit(task.command, task.first, uint64_t{it.step} * 8 + i) % points;
+    const uint64_t point = digit(active_[task.command].number, task.first, uint64_t{it.step} * 8 + i) % points;
     const uint64_t address = table + point * config_.calibration.point_bytes;
     read = std::max(read, sram_.access(now_, address, config_.calibration.point_bytes));
   }
@@ -161,16 +161,18 @@ void Machine::written(uint32_t number) {
   Active& it = active_[task.command];
   if (it.level > 0) nodes_ += task.items;
   it.done += task.items;
-  if (it.done < it.items) return;
-  if (is_merkle(it.command.opcode)) return begin_level(task.command);
-  finish(task.command);
+  if (is_merkle(it.command.opcode)) return end_level(task.command);
+  if (it.done == it.items) finish(task.command);
 }
 
-// All digests of a level are there, `items` of them made and, where their number is odd, one carried up.
-void Machine::begin_level(uint32_t command) {
+// Goes on to the next level of a tree once this one is there: `items` nodes and, where a digest has no partner, that
+// digest itself.
+void Machine::end_level(uint32_t command) {
   Active& it = active_[command];
+  if (it.done < it.items || it.stored < it.in_bytes) return;
   it.written += it.items;
-  it.level = it.level == 0 ? it.items : divide_up(it.level, 2);
+  it.digests += it.level > 1 ? divide_up(it.level, 2) : 0;
+  it.level = divide_up(it.level, 2);
   if (it.level == 1) return finish(command);
   it.items = it.ready = it.level / 2;
   it.next = it.done = 0;

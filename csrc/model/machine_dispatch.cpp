@@ -56,11 +56,10 @@ uint32_t Machine::make_task(uint32_t number) {
   task.command = number;
   task.first = it.next;
   task.items = 1;
-  const bool nodes = it.level > 0;
-  if (nodes) {
+  if (it.level > 0) {
     task.items = std::min(config_.dispatcher.nodes_per_task, it.ready - it.next);
-    task.from_sram = true;
-    task.in_address = it.sram_address + it.written * 32 + it.next * 64;
+    task.from_sram = it.level < command.count;
+    task.in_address = (task.from_sram ? it.sram_address + it.written * 32 : it.address) + it.next * 64;
     task.in_bytes = task.items * 64;
     task.blocks = task.items * blocks_of(command.node_bytes);
   } else {
@@ -72,7 +71,7 @@ uint32_t Machine::make_task(uint32_t number) {
     if (command.opcode == Opcode::kVerifyMessages)
       task.blocks = blocks_of(kZaBytes + length) + (task.key == kUnknownKey ? kZaBlocks : 0);
     else if (command.opcode != Opcode::kVerifyDigests)
-      task.blocks = blocks_of(length + (is_merkle(command.opcode) ? command.leaf_prefix : 0));
+      task.blocks = blocks_of(length);
   }
   task.out_bytes = is_verify(command.opcode) ? 1 : 32 * task.items;
   it.next += task.items;
@@ -138,7 +137,7 @@ bool Machine::find_table(Task& task) {
     cache_.fetching(now_);
     const uint64_t bytes = config_.calibration.known_table_bytes;
     const Tick read = dram_.access(now_, kTablesAddress + task.key * bytes, bytes);
-    timeline_.add({now_, read - now_, task.key, task.key % 64, SpanKind::kTable});
+    timeline_.add({now_, read - now_, task.key, task.key, SpanKind::kTable});
     queue_.push(read, EventKind::kTableRead, task.key);
   }
   deciding_.reset();

@@ -37,14 +37,14 @@ void Machine::enter_window() {
     it.address = next_address_;
     next_address_ += it.in_bytes;
     it.sram_address = next_sram_address_;
-    next_sram_address_ += it.items * 2 * 32;
-    if (it.in_bytes > 0) reading_.push_back(number);
-    if (it.items == 0) {
+    next_sram_address_ += it.command.count * 2 * 32;
+    if (it.command.count == 0) {
       finish(number);
-    } else {
-      dispatching_.push_back(number);
-      burst_stored(number, 0);  // items without input are ready at once
+      continue;
     }
+    if (it.in_bytes > 0) reading_.push_back(number);
+    if (it.items > 0) dispatching_.push_back(number);
+    burst_stored(number, 0);  // items without input are ready at once
   }
   window_.wait(now_, !window_waiting_.empty());
   try_read();
@@ -70,6 +70,11 @@ void Machine::burst_stored(uint32_t command, uint64_t bytes) {
     it.stored += bytes;
     reads_.release(now_);
     try_read();
+  }
+  if (is_merkle(it.command.opcode)) {
+    if (it.level == it.command.count) it.ready = std::min(it.items, it.stored / 64);
+    end_level(command);
+    return try_dispatch();
   }
   while (it.ready < it.command.count) {
     const uint64_t wanted = it.ready_bytes + input_bytes(it.command, it.ready);
