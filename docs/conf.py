@@ -69,6 +69,7 @@ MODULES = [
     "accel.errors",
     "accel.ledger",
     "accel.merkle",
+    "accel.model",
     "accel.reference.merkle",
     "accel.reference.sm2",
     "accel.reference.sm3",

@@ -47,6 +47,7 @@ missing_packages() {
   has openssl || echo openssl
   { has cmake && cmake_is_new_enough; } || echo cmake
   has ninja || echo ninja-build
+  header toml++/toml.h || echo libtomlplusplus-dev
   local python
   python=$(choose_python)
   if [ -z "$python" ]; then

@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint64_t kMany = 1u << 20, kBytes = 1u << 30;
 
-using Words = std::vector<std::string_view>;
+using Words = std::array<std::string_view, 3>;  // empty ones at the end are none
 
 struct Field {
   std::string_view section;
@@ -27,107 +27,110 @@ struct Field {
   uint64_t least, most;
   uint64_t& (*member)(Config&);
   Words words;  // of a field that is one of some words; its number is the word's place
+
+  bool is_number() const { return words.front().empty(); }
 };
 
-#define FIELD(section, name, least, most) \
-  Field { #section, #name, least, most, [](Config& config) -> uint64_t& { return config.section.name; }, {} }
-#define CHOICE(section, name, ...) \
-  Field { #section, #name, 0, 0, [](Config& config) -> uint64_t& { return config.section.name; }, __VA_ARGS__ }
+#define FIELD(section, name, least, most)                                                             \
+  Field {                                                                                             \
+    #section, #name, least, most, [](Config& config) -> uint64_t& { return config.section.name; }, {} \
+  }
+#define CHOICE(section, name, ...)                                                                                \
+  Field {                                                                                                         \
+    #section, #name, 0, 0, [](Config& config) -> uint64_t& { return config.section.name; }, Words { __VA_ARGS__ } \
+  }
 
-const std::vector<Field>& schema() {
-  static const std::vector<Field> all{
-      FIELD(chip, cores, 1, 4096),
-      FIELD(clock, reference_mhz, 1, 100'000),
-      FIELD(clock, core_divider, 1, 10'000),
-      FIELD(clock, noc_divider, 1, 10'000),
-      FIELD(clock, sram_divider, 1, 10'000),
-      FIELD(clock, dram_divider, 1, 10'000),
-      CHOICE(link, kind, {"lanes", "baud"}),
-      FIELD(link, lanes, 1, 64),
-      FIELD(link, lane_mbps, 1, kMany),
-      FIELD(link, baud, 300, 1'000'000'000),
-      FIELD(link, latency_ns, 0, 1'000'000'000),
-      FIELD(link, burst_bytes, 16, kMany),
-      FIELD(link, burst_overhead_bytes, 0, 4096),
-      FIELD(link, outstanding, 1, 65'536),
-      FIELD(submission, depth, 1, 65'536),
-      FIELD(submission, descriptor_bytes, 1, 4096),
-      FIELD(submission, decode_cycles, 0, kMany),
-      FIELD(completion, depth, 1, 65'536),
-      FIELD(completion, entry_bytes, 1, 4096),
-      FIELD(completion, host_drain_ns, 0, 1'000'000'000),
-      FIELD(dispatcher, window, 1, 4096),
-      FIELD(dispatcher, task_cycles, 1, kMany),
-      FIELD(dispatcher, nodes_per_task, 1, 1024),
-      CHOICE(dispatcher, policy, {"first_free", "round_robin", "least_loaded"}),
-      CHOICE(dispatcher, order, {"fifo", "fair"}),
-      FIELD(core, contexts, 1, 4),
-      FIELD(core, buffers, 1, 64),
-      FIELD(gtable, ports, 1, 4096),
-      FIELD(gtable, port_bytes, 1, 4096),
-      FIELD(gtable, latency_cycles, 0, kMany),
-      FIELD(key_cache, kib, 1, 1u << 24),
-      CHOICE(key_cache, replacement, {"lru", "fifo"}),
-      FIELD(key_cache, misses, 1, 4096),
-      FIELD(sram, banks, 1, 4096),
-      FIELD(sram, bank_bytes, 1, 4096),
-      FIELD(sram, latency_cycles, 0, kMany),
-      FIELD(dram, channels, 1, 64),
-      FIELD(dram, banks, 1, 256),
-      FIELD(dram, bus_bytes, 1, 4096),
-      FIELD(dram, row_bytes, 64, kMany),
-      FIELD(dram, interleave_bytes, 16, kMany),
-      FIELD(dram, hit_cycles, 0, kMany),
-      FIELD(dram, miss_cycles, 0, kMany),
-      FIELD(noc, clusters, 1, 1024),
-      FIELD(noc, trunk_bytes, 1, 65'536),
-      FIELD(noc, link_bytes, 1, 65'536),
-      FIELD(noc, hop_cycles, 0, kMany),
-      FIELD(timeline, max_events, 0, 100'000'000),
-      FIELD(calibration, multiplier_interval_cycles, 1, kMany),
-      FIELD(calibration, multiplier_latency_cycles, 1, kMany),
-      FIELD(calibration, independent_products, 1, 64),
-      FIELD(calibration, context_switch_cycles, 0, kMany),
-      FIELD(calibration, sequencer_product_cycles, 1, kMany),
-      FIELD(calibration, sm3_interval_cycles, 1, kMany),
-      FIELD(calibration, sm3_latency_cycles, 1, kMany),
-      FIELD(calibration, double_products, 1, 256),
-      FIELD(calibration, mixed_addition_products, 1, 256),
-      FIELD(calibration, addition_products, 1, 256),
-      FIELD(calibration, final_products, 1, 256),
-      FIELD(calibration, base_additions, 1, 256),
-      FIELD(calibration, unknown_table_additions, 0, 256),
-      FIELD(calibration, unknown_windows, 1, 512),
-      FIELD(calibration, unknown_window_doublings, 0, 64),
-      FIELD(calibration, known_additions, 1, 512),
-      FIELD(calibration, point_bytes, 1, 4096),
-      FIELD(calibration, known_table_bytes, 64, kBytes),
-      FIELD(energy, product_fj, 0, kBytes),
-      FIELD(energy, microstep_fj, 0, kBytes),
-      FIELD(energy, sm3_block_fj, 0, kBytes),
-      FIELD(energy, gtable_read_fj, 0, kBytes),
-      FIELD(energy, sram_byte_fj, 0, kBytes),
-      FIELD(energy, dram_byte_fj, 0, kBytes),
-      FIELD(energy, noc_byte_fj, 0, kBytes),
-      FIELD(energy, link_byte_fj, 0, kBytes),
-      FIELD(energy, static_mw, 0, kBytes),
-  };
-  return all;
-}
+constexpr Field kSchema[] = {
+    FIELD(chip, cores, 1, 4096),
+    FIELD(clock, reference_mhz, 1, 100'000),
+    FIELD(clock, core_divider, 1, 10'000),
+    FIELD(clock, noc_divider, 1, 10'000),
+    FIELD(clock, sram_divider, 1, 10'000),
+    FIELD(clock, dram_divider, 1, 10'000),
+    CHOICE(link, kind, "lanes", "baud"),
+    FIELD(link, lanes, 1, 64),
+    FIELD(link, lane_mbps, 1, kMany),
+    FIELD(link, baud, 300, 1'000'000'000),
+    FIELD(link, latency_ns, 0, 1'000'000'000),
+    FIELD(link, burst_bytes, 16, kMany),
+    FIELD(link, burst_overhead_bytes, 0, 4096),
+    FIELD(link, outstanding, 1, 65'536),
+    FIELD(submission, depth, 1, 65'536),
+    FIELD(submission, descriptor_bytes, 1, 4096),
+    FIELD(submission, decode_cycles, 0, kMany),
+    FIELD(completion, depth, 1, 65'536),
+    FIELD(completion, entry_bytes, 1, 4096),
+    FIELD(completion, host_drain_ns, 0, 1'000'000'000),
+    FIELD(dispatcher, window, 1, 4096),
+    FIELD(dispatcher, task_cycles, 1, kMany),
+    FIELD(dispatcher, nodes_per_task, 1, 1024),
+    CHOICE(dispatcher, policy, "first_free", "round_robin", "least_loaded"),
+    CHOICE(dispatcher, order, "fifo", "fair"),
+    FIELD(core, contexts, 1, 4),
+    FIELD(core, buffers, 1, 64),
+    FIELD(gtable, ports, 1, 4096),
+    FIELD(gtable, port_bytes, 1, 4096),
+    FIELD(gtable, latency_cycles, 0, kMany),
+    FIELD(key_cache, kib, 1, 1u << 24),
+    CHOICE(key_cache, replacement, "lru", "fifo"),
+    FIELD(key_cache, misses, 1, 4096),
+    FIELD(sram, banks, 1, 4096),
+    FIELD(sram, bank_bytes, 1, 4096),
+    FIELD(sram, latency_cycles, 0, kMany),
+    FIELD(dram, channels, 1, 64),
+    FIELD(dram, banks, 1, 256),
+    FIELD(dram, bus_bytes, 1, 4096),
+    FIELD(dram, row_bytes, 64, kMany),
+    FIELD(dram, interleave_bytes, 16, kMany),
+    FIELD(dram, hit_cycles, 0, kMany),
+    FIELD(dram, miss_cycles, 0, kMany),
+    FIELD(noc, clusters, 1, 1024),
+    FIELD(noc, trunk_bytes, 1, 65'536),
+    FIELD(noc, link_bytes, 1, 65'536),
+    FIELD(noc, hop_cycles, 0, kMany),
+    FIELD(timeline, max_events, 0, 100'000'000),
+    FIELD(calibration, multiplier_interval_cycles, 1, kMany),
+    FIELD(calibration, multiplier_latency_cycles, 1, kMany),
+    FIELD(calibration, independent_products, 1, 64),
+    FIELD(calibration, context_switch_cycles, 0, kMany),
+    FIELD(calibration, sequencer_product_cycles, 1, kMany),
+    FIELD(calibration, sm3_interval_cycles, 1, kMany),
+    FIELD(calibration, sm3_latency_cycles, 1, kMany),
+    FIELD(calibration, double_products, 1, 256),
+    FIELD(calibration, mixed_addition_products, 1, 256),
+    FIELD(calibration, addition_products, 1, 256),
+    FIELD(calibration, final_products, 1, 256),
+    FIELD(calibration, base_additions, 1, 256),
+    FIELD(calibration, unknown_table_additions, 0, 256),
+    FIELD(calibration, unknown_windows, 1, 512),
+    FIELD(calibration, unknown_window_doublings, 0, 64),
+    FIELD(calibration, known_additions, 1, 512),
+    FIELD(calibration, point_bytes, 1, 4096),
+    FIELD(calibration, known_table_bytes, 64, kBytes),
+    FIELD(energy, product_fj, 0, kBytes),
+    FIELD(energy, microstep_fj, 0, kBytes),
+    FIELD(energy, sm3_block_fj, 0, kBytes),
+    FIELD(energy, gtable_read_fj, 0, kBytes),
+    FIELD(energy, sram_byte_fj, 0, kBytes),
+    FIELD(energy, dram_byte_fj, 0, kBytes),
+    FIELD(energy, noc_byte_fj, 0, kBytes),
+    FIELD(energy, link_byte_fj, 0, kBytes),
+    FIELD(energy, static_mw, 0, kBytes),
+};
 #undef FIELD
 #undef CHOICE
 
 std::string full_name(const Field& field) { return std::string(field.section) + "." + std::string(field.name); }
 
 const Field& find(std::string_view section, std::string_view name) {
-  for (const Field& field : schema())
+  for (const Field& field : kSchema)
     if (field.section == section && field.name == name) return field;
   std::string known;
-  for (const Field& field : schema())
+  for (const Field& field : kSchema)
     if (field.section == section) known.append(known.empty() ? "" : ", ").append(field.name);
   const std::string came = std::string(section) + "." + std::string(name);
   if (!known.empty()) throw ConfigError(came + ": no such field; [" + std::string(section) + "] has " + known);
-  for (const Field& field : schema())
+  for (const Field& field : kSchema)
     if (known.find(field.section) == std::string::npos) known.append(known.empty() ? "" : ", ").append(field.section);
   throw ConfigError(came + ": no such section; there are " + known);
 }
@@ -139,16 +142,16 @@ std::string text_of(const toml::node& node) {
 }
 
 std::string wanted(const Field& field) {
-  if (field.words.empty())
+  if (field.is_number())
     return "a whole number from " + std::to_string(field.least) + " to " + std::to_string(field.most);
   std::string list;
   for (const std::string_view word : field.words)
-    list.append(list.empty() ? "\"" : ", \"").append(word).append("\"");
+    if (!word.empty()) list.append(list.empty() ? "\"" : ", \"").append(word).append("\"");
   return "one of " + list;
 }
 
 void assign(Config& config, const Field& field, const toml::node& node) {
-  if (field.words.empty()) {
+  if (field.is_number()) {
     const toml::value<int64_t>* const number = node.as_integer();
     if (number != nullptr && number->get() >= 0) {
       const auto value = static_cast<uint64_t>(number->get());
@@ -159,7 +162,7 @@ void assign(Config& config, const Field& field, const toml::node& node) {
     }
   } else if (const toml::value<std::string>* const word = node.as_string()) {
     const auto found = std::find(field.words.begin(), field.words.end(), word->get());
-    if (found != field.words.end()) {
+    if (found != field.words.end() && !found->empty()) {
       field.member(config) = static_cast<uint64_t>(found - field.words.begin());
       return;
     }
@@ -184,7 +187,7 @@ void apply(Config& config, const toml::table& document) {
       throw ConfigError(std::string(section.str()) + ": expected a section, [" + std::string(section.str()) +
                         "], got " + text_of(content));
     if (table->empty()) {
-      const bool known = std::any_of(schema().begin(), schema().end(),
+      const bool known = std::any_of(std::begin(kSchema), std::end(kSchema),
                                      [&, name = section.str()](const Field& field) { return field.section == name; });
       if (!known) find(section.str(), "");
     }
@@ -233,7 +236,7 @@ void Config::set(std::string_view name, std::string_view value) {
   require(dot != std::string_view::npos, std::string(name) + ": expected a field as SECTION.NAME");
   const Field& field = find(name.substr(0, dot), name.substr(dot + 1));
   // Words may come without their quotation marks, as a command line has them.
-  const bool bare = !field.words.empty() && value.find('"') == std::string_view::npos;
+  const bool bare = !field.is_number() && value.find('"') == std::string_view::npos;
   const std::string quote = bare ? "\"" : "";
   const toml::table table = parse("value = " + quote + std::string(value) + quote, full_name(field));
   require(table.size() == 1, full_name(field) + ": expected " + wanted(field) + ", got " + std::string(value));
@@ -262,10 +265,10 @@ uint64_t Config::link_bits_per_second() const {
 std::vector<FieldValue> fields(const Config& config) {
   std::vector<FieldValue> all;
   Config copy = config;
-  for (const Field& field : schema()) {
+  for (const Field& field : kSchema) {
     const uint64_t value = field.member(copy);
-    all.push_back({full_name(field),
-                   field.words.empty() ? std::to_string(value) : "\"" + std::string(field.words[value]) + "\""});
+    all.push_back(
+        {full_name(field), field.is_number() ? std::to_string(value) : "\"" + std::string(field.words[value]) + "\""});
   }
   return all;
 }

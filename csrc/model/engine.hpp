@@ -27,26 +27,26 @@ class Clock {
 };
 
 enum class EventKind : uint8_t {
-  kArrive,      // a: command; its host wants to submit it
-  kDescriptor,  // a: command; its descriptor is in the submission queue
-  kDecoded,     // a: command
-  kBurst,       // a: command, b: bytes; came over the host link
-  kStored,      // a: command, b: bytes; lie in DRAM
-  kDispatched,  // the dispatcher has decided about its task
-  kFetched,     // a: task; its input has left the memory
-  kAtCore,      // a: task
-  kHashed,      // a: task
-  kCore,        // a: core, b: version of its plan; a verification has come to the end of a step
-  kTable,       // a: core, b: context; points of a key's table have left the memory
-  kLeftCore,    // a: task; its result has passed the cluster's link
-  kAtMemory,    // a: task; its result has passed the trunk
-  kWritten,     // a: task
-  kTableRead,   // a: key, of which a table has left DRAM
-  kTableIn,     // a: key, of which the table is in on-chip memory
-  kResultsRead, // a: command; its results have left on-chip memory
-  kSent,        // a: command; its results are with the host
-  kDrained,     // the host has taken one entry out of the completion queue
-  kCompleted,   // a: command; its entry is with the host
+  kArrive,       // a: command; its host wants to submit it
+  kDescriptor,   // a: command; its descriptor is in the submission queue
+  kDecoded,      // a: command
+  kBurst,        // a: command, b: bytes; came over the host link
+  kStored,       // a: command, b: bytes; lie in DRAM
+  kDispatched,   // the dispatcher has decided about its task
+  kFetched,      // a: task; its input has left the memory
+  kAtCore,       // a: task
+  kHashed,       // a: task
+  kCore,         // a: core, b: version of its plan; a verification has come to the end of a step
+  kTable,        // a: core, b: context; points of a key's table have left the memory
+  kLeftCore,     // a: task; its result has passed the cluster's link
+  kAtMemory,     // a: task; its result has passed the trunk
+  kWritten,      // a: task
+  kTableRead,    // a: key, of which a table has left DRAM
+  kTableIn,      // a: key, of which the table is in on-chip memory
+  kResultsRead,  // a: command; its results have left on-chip memory
+  kSent,         // a: command; its results are with the host
+  kDrained,      // the host has taken one entry out of the completion queue
+  kCompleted,    // a: command; its entry is with the host
 };
 
 struct Event {
@@ -99,12 +99,12 @@ class Server {
   uint64_t uses_ = 0;
 };
 
-// One thing at a time, in the order in which things can begin: what is ready earlier takes a gap before what was asked for
-// earlier.
+// One thing at a time, in the order in which things can begin: what is ready earlier takes a gap before what was asked
+// for earlier.
 class GapServer {
  public:
-  // Takes the server for `service` ticks, from `ready` on at the earliest; returns when it is done. Asked in the order of
-  // `now`.
+  // Takes the server for `service` ticks, from `ready` on at the earliest; returns when it is done. Asked in the order
+  // of `now`.
   Tick reserve(Tick now, Tick ready, Tick service) {
     std::erase_if(taken_, [&](const Interval& it) { return it.end <= now; });
     Tick start = ready;

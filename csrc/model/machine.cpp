@@ -61,9 +61,7 @@ Machine::Machine(const Config& config)
   for (uint64_t i = 0; i < config.chip.cores; ++i) cores_.emplace_back(config_, core_clock_, config_.core.contexts);
 }
 
-bool Machine::is_verify(Opcode opcode) {
-  return opcode == Opcode::kVerifyDigests || opcode == Opcode::kVerifyMessages;
-}
+bool Machine::is_verify(Opcode opcode) { return opcode == Opcode::kVerifyDigests || opcode == Opcode::kVerifyMessages; }
 
 bool Machine::is_merkle(Opcode opcode) { return opcode == Opcode::kMerkleRoot || opcode == Opcode::kMerkleLevels; }
 

@@ -52,8 +52,8 @@ struct Statistic {
 };
 
 // How hard a resource was pressed between the first arrival and the last completion, in parts per million: for what
-// serves one thing at a time the time it was busy, for what is held the time in which all of it was and more was wanted.
-// In the order in which work passes.
+// serves one thing at a time the time it was busy, for what is held the time in which all of it was and more was
+// wanted. In the order in which work passes.
 struct Pressure {
   std::string resource;
   uint64_t ppm;
@@ -81,8 +81,8 @@ class Machine {
   // In the order of the chip's parts. Meaningful while idle.
   std::vector<Statistic> statistics() const;
   std::vector<Pressure> pressures() const;
-  // The resource that holds the others up: of those within a tenth of the highest pressure the one furthest down the way,
-  // because what stands before it fills up behind it. "latency" where none reaches a half.
+  // The resource that holds the others up: of those within a tenth of the highest pressure the one furthest down the
+  // way, because what stands before it fills up behind it. "latency" where none reaches a half.
   std::string bottleneck() const;
   // Busy ticks of each core's multiplier and SM3 unit.
   std::vector<std::pair<Tick, Tick>> core_busy() const;
@@ -100,11 +100,11 @@ class Machine {
     uint64_t window_slot = 0;
     uint64_t address = 0, sram_address = 0;
     uint64_t in_bytes = 0, requested = 0, landed = 0, stored = 0;  // of the input
-    uint64_t ready_bytes = 0;                          // of the items that are in
+    uint64_t ready_bytes = 0;                                      // of the items that are in
     uint64_t items = 0, ready = 0, next = 0, done = 0;  // of the phase: the items themselves, or nodes of a level
-    uint64_t next_bytes = 0;                           // input bytes of the items handed out
-    uint64_t level = 0;                                // of a tree: digests that this phase takes
-    uint64_t written = 0, digests = 0;                 // of a tree: hashed so far; of all levels above the leaves
+    uint64_t next_bytes = 0;                            // input bytes of the items handed out
+    uint64_t level = 0;                                 // of a tree: digests that this phase takes
+    uint64_t written = 0, digests = 0;                  // of a tree: hashed so far; of all levels above the leaves
   };
   struct Task {
     uint32_t command = 0, core = 0, key = kUnknownKey;
@@ -152,6 +152,17 @@ class Machine {
   void written(uint32_t task);
   void end_level(uint32_t command);
 
+  // Statistics: statistics.cpp.
+  class Figures;
+  Tick elapsed() const;
+  uint64_t to_ns(Tick ticks) const;
+  uint64_t products() const;
+  void add_time(Figures& figures) const;
+  void add_work(Figures& figures) const;
+  void add_traffic(Figures& figures) const;
+  void add_cores(Figures& figures) const;
+  void add_energy(Figures& figures) const;
+
   static bool is_verify(Opcode opcode);
   static bool is_merkle(Opcode opcode);
   static uint64_t length_of(const Command& command, uint64_t item);
@@ -184,14 +195,14 @@ class Machine {
   std::vector<bool> window_slots_;
   std::vector<Task> tasks_;
   std::vector<uint32_t> free_tasks_;
-  std::optional<uint32_t> deciding_;                       // the dispatcher's task
-  bool decided_ = false;                                   // it waits for a core
-  std::deque<uint32_t> returned_;                          // tasks whose table has come
-  std::optional<uint32_t> stalled_;                        // a task for whose table there is no place
-  bool cache_changed_ = false;                             // since that task was looked at
-  std::map<uint32_t, std::vector<uint32_t>> for_table_;    // tasks that wait for a key's table
-  uint32_t next_core_ = 0;                                 // of policy round_robin
-  Slots cache_stall_{1}, cores_full_{1};                   // held while a task waits for a table's place; for a core
+  std::optional<uint32_t> deciding_;                     // the dispatcher's task
+  bool decided_ = false;                                 // it waits for a core
+  std::deque<uint32_t> returned_;                        // tasks whose table has come
+  std::optional<uint32_t> stalled_;                      // a task for whose table there is no place
+  bool cache_changed_ = false;                           // since that task was looked at
+  std::map<uint32_t, std::vector<uint32_t>> for_table_;  // tasks that wait for a key's table
+  uint32_t next_core_ = 0;                               // of policy round_robin
+  Slots cache_stall_{1}, cores_full_{1};                 // held while a task waits for a table's place; for a core
   uint64_t next_address_ = 0, next_sram_address_ = 0;
 
   // What the statistics are made of.

@@ -45,8 +45,8 @@ void Machine::hashed(uint32_t number) {
   Task& task = tasks_[number];
   if (task.blocks > 0) {
     cores_[task.core].hashing = false;
-    timeline_.add({task.hash_begun, now_ - task.hash_begun, active_[task.command].command.tag, task.core,
-                   SpanKind::kHash});
+    timeline_.add(
+        {task.hash_begun, now_ - task.hash_begun, active_[task.command].command.tag, task.core, SpanKind::kHash});
   }
   if (is_verify(active_[task.command].command.opcode)) {
     cores_[task.core].verify_queue.push_back(number);

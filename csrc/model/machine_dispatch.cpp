@@ -7,8 +7,8 @@ namespace accel::model {
 namespace {
 
 constexpr uint64_t kSm3Block = 64, kPadding = 9;
-constexpr uint64_t kZaBytes = 32;            // hashed before a message
-constexpr uint64_t kZaBlocks = 2;            // of a key that is not known: those that hold it
+constexpr uint64_t kZaBytes = 32;                       // hashed before a message
+constexpr uint64_t kZaBlocks = 2;                       // of a key that is not known: those that hold it
 constexpr uint64_t kTablesAddress = uint64_t{1} << 48;  // in DRAM, beyond all inputs
 
 uint64_t blocks_of(uint64_t bytes) { return (bytes + kPadding + kSm3Block - 1) / kSm3Block; }

@@ -31,8 +31,8 @@ void Machine::enter_window() {
     submission_.release(now_);
     Active& it = active_[number];
     it.entered = now_;
-    it.window_slot = static_cast<uint64_t>(std::find(window_slots_.begin(), window_slots_.end(), false) -
-                                           window_slots_.begin());
+    it.window_slot =
+        static_cast<uint64_t>(std::find(window_slots_.begin(), window_slots_.end(), false) - window_slots_.begin());
     window_slots_[it.window_slot] = true;
     it.address = next_address_;
     next_address_ += it.in_bytes;
@@ -100,8 +100,8 @@ void Machine::try_complete() {
     window_.release(now_);
     window_slots_[active_[command].window_slot] = false;
     Active& it = active_[command];
-    timeline_.add({it.entered, now_ - it.entered, it.command.tag, static_cast<uint32_t>(it.window_slot),
-                   SpanKind::kCommand});
+    timeline_.add(
+        {it.entered, now_ - it.entered, it.command.tag, static_cast<uint32_t>(it.window_slot), SpanKind::kCommand});
   }
   completion_.wait(now_, !completing_.empty());
   enter_window();

@@ -103,7 +103,8 @@ Tick Sram::waited() const { return sum_waited(banks_); }
 Tick Sram::busy() const { return sum_busy(banks_); }
 Tick Sram::busiest() const { return most_busy(banks_); }
 
-GTable::GTable(const Config& config) : config_(config), clock_(config.clock.core_divider), ports_(config.gtable.ports) {}
+GTable::GTable(const Config& config)
+    : config_(config), clock_(config.clock.core_divider), ports_(config.gtable.ports) {}
 
 Tick GTable::read(Tick now) {
   ++reads_;

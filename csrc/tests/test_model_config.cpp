@@ -38,7 +38,8 @@ TEST(ModelConfig, EveryFieldHasAValueAndTakesItBack) {
 }
 
 TEST(ModelConfig, ADocumentSetsWhatItNames) {
-  const Config config = Config::from_toml("[chip]\ncores = 8\n[noc]\nclusters = 2\n[link]\nkind = \"baud\"\n", "test.toml");
+  const Config config =
+      Config::from_toml("[chip]\ncores = 8\n[noc]\nclusters = 2\n[link]\nkind = \"baud\"\n", "test.toml");
   EXPECT_EQ(config.chip.cores, 8u);
   EXPECT_EQ(config.link_bits_per_second(), 2'400'000u);
   EXPECT_EQ(config.dispatcher.window, Config::sim96().dispatcher.window);
@@ -49,15 +50,18 @@ TEST(ModelConfig, RefusesWithTheFieldWhatCameAndWhatIsWanted) {
   EXPECT_EQ(refused("[chip]\ncores = 0\n"), "test.toml: chip.cores: expected a whole number from 1 to 4096, got 0");
   EXPECT_EQ(refused("[chip]\ncores = -1\n"), "test.toml: chip.cores: expected a whole number from 1 to 4096, got -1");
   EXPECT_EQ(refused("[chip]\ncores = 9.5\n"), "test.toml: chip.cores: expected a whole number from 1 to 4096, got 9.5");
-  EXPECT_EQ(refused("[chip]\ncores = \"9\"\n"), "test.toml: chip.cores: expected a whole number from 1 to 4096, got '9'");
+  EXPECT_EQ(refused("[chip]\ncores = \"9\"\n"),
+            "test.toml: chip.cores: expected a whole number from 1 to 4096, got '9'");
   EXPECT_EQ(refused("[chip]\ncores = [9]\n"),
             "test.toml: chip.cores: expected a whole number from 1 to 4096, got [ 9 ]");
   EXPECT_EQ(refused("[chip]\ncore = 9\n"), "test.toml: chip.core: no such field; [chip] has cores");
-  EXPECT_EQ(refused("[link]\nkind = \"radio\"\n"), "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 'radio'");
+  EXPECT_EQ(refused("[link]\nkind = \"radio\"\n"),
+            "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 'radio'");
   EXPECT_EQ(refused("[link]\nkind = 1\n"), "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 1");
   EXPECT_EQ(refused("cores = 9\n"), "test.toml: cores: expected a section, [cores], got 9");
-  EXPECT_NE(refused("[chips]\ncores = 9\n").find("test.toml: chips.cores: no such section; there are chip, clock, link"),
-            std::string::npos);
+  EXPECT_NE(
+      refused("[chips]\ncores = 9\n").find("test.toml: chips.cores: no such section; there are chip, clock, link"),
+      std::string::npos);
   EXPECT_NE(refused("[chips]\n").find("no such section"), std::string::npos);
   EXPECT_EQ(refused("[chip]\ncores = = 9\n").find("test.toml: line 2, column 9: "), 0u);
 }

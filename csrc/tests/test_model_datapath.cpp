@@ -32,7 +32,7 @@ TEST(ModelEngine, AGapServerFillsGaps) {
   EXPECT_EQ(server.reserve(0, 0, 4), 19u);    // [0, 2) is too small; after [2, 15)
   EXPECT_EQ(server.reserve(0, 19, 11), 30u);  // just fits
   EXPECT_EQ(server.reserve(0, 0, 2), 2u);
-  EXPECT_EQ(server.reserve(0, 0, 1), 36u);    // all is one now
+  EXPECT_EQ(server.reserve(0, 0, 1), 36u);  // all is one now
   EXPECT_EQ(server.reserve(36, 36, 1), 37u);
   EXPECT_EQ(server.busy(), 37u);
 }
@@ -52,13 +52,13 @@ TEST(ModelEngine, SlotsCountTheTimeInWhichMoreWasWanted) {
 TEST(ModelMemory, DramOpensRowsAndSharesTheBus) {
   const Config config = configured({{"clock.dram_divider", "1"}, {"dram.channels", "2"}, {"dram.banks", "2"}});
   Dram dram(config);
-  EXPECT_EQ(dram.access(0, 0, 64), 33u + 2);         // another row, two beats of 32 bytes
-  EXPECT_EQ(dram.access(35, 64, 64), 35u + 11 + 2);  // the open row
-  EXPECT_EQ(dram.access(48, 256, 64), 48u + 33 + 2);  // the other channel
-  EXPECT_EQ(dram.access(100, 2 * 8192, 32), 100u + 33 + 1);     // the other bank of channel 0
-  EXPECT_EQ(dram.access(100, 128, 32), 100u + 11 + 1);          // overtakes it on the bus
-  EXPECT_EQ(dram.access(200, 4 * 8192, 32), 200u + 33 + 1);     // the first bank's next row
-  EXPECT_EQ(dram.access(200, 0, 32), 234u + 33 + 1);            // must wait for that bank
+  EXPECT_EQ(dram.access(0, 0, 64), 33u + 2);                 // another row, two beats of 32 bytes
+  EXPECT_EQ(dram.access(35, 64, 64), 35u + 11 + 2);          // the open row
+  EXPECT_EQ(dram.access(48, 256, 64), 48u + 33 + 2);         // the other channel
+  EXPECT_EQ(dram.access(100, 2 * 8192, 32), 100u + 33 + 1);  // the other bank of channel 0
+  EXPECT_EQ(dram.access(100, 128, 32), 100u + 11 + 1);       // overtakes it on the bus
+  EXPECT_EQ(dram.access(200, 4 * 8192, 32), 200u + 33 + 1);  // the first bank's next row
+  EXPECT_EQ(dram.access(200, 0, 32), 234u + 33 + 1);         // must wait for that bank
   EXPECT_EQ(dram.bytes(), 64u * 3 + 32 * 4);
   EXPECT_EQ(dram.hits(), 2u);
   EXPECT_EQ(dram.misses(), 5u);
@@ -67,7 +67,7 @@ TEST(ModelMemory, DramOpensRowsAndSharesTheBus) {
 TEST(ModelMemory, SramSpreadsWordsOverItsBanks) {
   const Config config = configured({{"clock.sram_divider", "1"}, {"sram.banks", "4"}, {"sram.bank_bytes", "8"}});
   Sram sram(config);
-  EXPECT_EQ(sram.access(0, 0, 32), 1u + 3);    // four words, four banks
+  EXPECT_EQ(sram.access(0, 0, 32), 1u + 3);        // four words, four banks
   EXPECT_EQ(sram.access(10, 4, 32), 10u + 2 + 3);  // five words
   EXPECT_EQ(sram.access(20, 8, 8), 20u + 1 + 3);
   EXPECT_EQ(sram.access(20, 40, 8), 20u + 2 + 3);  // the same bank
@@ -84,7 +84,8 @@ TEST(ModelMemory, ASharedTableHasPorts) {
 
 TEST(ModelMemory, BaudAndLanes) {
   // 3 Mbaud carry 300,000 bytes a second: 10 ms for 3,000.
-  const Config serial = configured({{"link.kind", "baud"}, {"link.burst_overhead_bytes", "0"}, {"link.latency_ns", "0"}});
+  const Config serial =
+      configured({{"link.kind", "baud"}, {"link.burst_overhead_bytes", "0"}, {"link.latency_ns", "0"}});
   EXPECT_EQ(Link(serial).to_chip(0, 3000), serial.ticks_per_second() / 100);
   // 16 lanes of 15,754 Mbit/s: 512 bytes and 24 of overhead in 17.01 ns, which are 68.04 ticks; then 500 ns.
   const Config lanes = Config::sim96();
@@ -125,8 +126,8 @@ TEST(ModelDatapath, TwoContextsShareTheMultiplier) {
   Program program;
   program.groups = {4, 4};
   program.products = 8;
-  // Context 0 issues at 0 and has its result at 93. Context 1 issues at 64 + 7, until 135. Context 0 goes on at 135 + 7 =
-  // 142, until 206, and ends at 142 + 93. Context 1 (ready at 71 + 93 = 164) issues at 206 + 7 and ends at 213 + 93.
+  // Context 0 issues at 0 and has its result at 93. Context 1 issues at 64 + 7, until 135. Context 0 goes on at 135 + 7
+  // = 142, until 206, and ends at 142 + 93. Context 1 (ready at 71 + 93 = 164) issues at 206 + 7 and ends at 213 + 93.
   EXPECT_EQ(ticks_of_one_step(config, program, 2, 1), 306u);
 }
 
@@ -165,14 +166,15 @@ TEST(ModelDatapath, WhatComesInBetweenTakesThePlanBack) {
   const auto first = large.plan();
   ASSERT_TRUE(first.has_value());
   EXPECT_EQ(first->context, 1u);
-  // Alone until 1,003: groups at 0, 93 ... 930, the last one under way until 994 and ready at 1,023. Context 1 issues at
-  // 1,003 + 7, then both in turn, 64 + 7 apart: its tenth group at 1,010 + 9 * 142, ready 93 later.
+  // Alone until 1,003: groups at 0, 93 ... 930, the last one under way until 994 and ready at 1,023. Context 1 issues
+  // at 1,003 + 7, then both in turn, 64 + 7 apart: its tenth group at 1,010 + 9 * 142, ready 93 later.
   EXPECT_EQ(first->at, 1010u + 9 * 142 + 93);
   large.reach(*first);
   const auto second = large.plan();
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->context, 0u);
-  // Context 0 issued 11 groups before and 10 in turn, the last at 1,010 + 9 * 142 + 71; alone again, one each 93 cycles.
+  // Context 0 issued 11 groups before and 10 in turn, the last at 1,010 + 9 * 142 + 71; alone again, one each 93
+  // cycles.
   EXPECT_EQ(second->at, 1010u + 9 * 142 + 71 + 19 * 93 + 93);
 }
 

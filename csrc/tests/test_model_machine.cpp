@@ -10,10 +10,17 @@ namespace {
 
 // One core, all clocks the reference of 1 GHz, a link of one byte a tick and 100 ticks of latency.
 Settings by_hand() {
-  return {{"clock.reference_mhz", "1000"}, {"clock.core_divider", "1"}, {"clock.noc_divider", "1"},
-          {"clock.sram_divider", "1"},     {"clock.dram_divider", "1"}, {"chip.cores", "1"},
-          {"noc.clusters", "1"},           {"link.lanes", "1"},         {"link.lane_mbps", "8000"},
-          {"link.latency_ns", "100"},      {"link.burst_overhead_bytes", "0"}};
+  return {{"clock.reference_mhz", "1000"},
+          {"clock.core_divider", "1"},
+          {"clock.noc_divider", "1"},
+          {"clock.sram_divider", "1"},
+          {"clock.dram_divider", "1"},
+          {"chip.cores", "1"},
+          {"noc.clusters", "1"},
+          {"link.lanes", "1"},
+          {"link.lane_mbps", "8000"},
+          {"link.latency_ns", "100"},
+          {"link.burst_overhead_bytes", "0"}};
 }
 
 Tick time_of(const Settings& settings, const Command& command) {
@@ -27,12 +34,13 @@ Tick time_of(const Settings& settings, const Command& command) {
 
 TEST(ModelMachine, OneHashOnOneCoreTakesTheSumOfItsLatencies) {
   const Tick descriptor = 64 + 100, decode = 16, input = 64 + 100, store = 33 + 2, dispatch = 2;
-  const Tick fetch = 11 + 2, to_core = 1 + 3 + 3 + 3;  // an open row; 80 bytes over trunk and link with 16 about the task
-  const Tick hash = 67 + 66;                           // 64 bytes and their padding are two blocks
+  const Tick fetch = 11 + 2,
+             to_core = 1 + 3 + 3 + 3;  // an open row; 80 bytes over trunk and link with 16 about the task
+  const Tick hash = 67 + 66;           // 64 bytes and their padding are two blocks
   const Tick to_memory = 1 + 3 + 1 + 3, write = 1 + 3, read = 1 + 3, result = 32 + 100, entry = 32 + 100;
-  EXPECT_EQ(time_of(by_hand(), command_of(Opcode::kSm3Equal, 1, 64)),
-            descriptor + decode + input + store + dispatch + fetch + to_core + hash + to_memory + write + read + result +
-                entry);
+  EXPECT_EQ(time_of(by_hand(), command_of(Opcode::kSm3Equal, 1, 64)), descriptor + decode + input + store + dispatch +
+                                                                          fetch + to_core + hash + to_memory + write +
+                                                                          read + result + entry);
 }
 
 TEST(ModelMachine, OneVerificationOnOneCoreTakesTheSumOfItsLatencies) {
@@ -41,13 +49,14 @@ TEST(ModelMachine, OneVerificationOnOneCoreTakesTheSumOfItsLatencies) {
   const Tick fetch = 11 + 5, to_core = 1 + 3 + 6 + 3;  // 64 of signature, 64 of key, 32 of digest, 16 about the task
   const Tick verify = cycles_alone(unknown_key_program(config), config) + 32 * (2 + 4);  // a point before each step
   const Tick to_memory = 1 + 3 + 1 + 3, write = 1 + 3, read = 1 + 3, result = 1 + 100, entry = 32 + 100;
-  EXPECT_EQ(time_of(by_hand(), command_of(Opcode::kVerifyDigests, 1)),
-            descriptor + decode + input + store + dispatch + fetch + to_core + verify + to_memory + write + read +
-                result + entry);
+  EXPECT_EQ(time_of(by_hand(), command_of(Opcode::kVerifyDigests, 1)), descriptor + decode + input + store + dispatch +
+                                                                           fetch + to_core + verify + to_memory +
+                                                                           write + read + result + entry);
 }
 
 TEST(ModelMachine, ANodeOfATreeWaitsForBothLeaves) {
-  // Four leaf hashes: two nodes of one task, out of DRAM; then the root, out of on-chip memory. 65 bytes are two blocks.
+  // Four leaf hashes: two nodes of one task, out of DRAM; then the root, out of on-chip memory. 65 bytes are two
+  // blocks.
   Machine machine(configured(by_hand()));
   machine.submit(command_of(Opcode::kMerkleRoot, 4));
   machine.run();
@@ -198,7 +207,8 @@ TEST(ModelMachine, AKnownSignersTableIsFetchedOnceAndKept) {
 }
 
 TEST(ModelMachine, ReplacementDecidesWhichTableLeaves) {
-  // Room for two tables. Signer 0 is used again and again, 1 to 9 once each: least recently used keeps 0, first in loses it.
+  // Room for two tables. Signer 0 is used again and again, 1 to 9 once each: least recently used keeps 0, first in
+  // loses it.
   const auto misses = [](const char* policy) {
     Machine machine(configured({{"key_cache.kib", "120"}, {"key_cache.replacement", policy}}));
     Command command = command_of(Opcode::kVerifyDigests, 1);
@@ -247,7 +257,7 @@ TEST(ModelMachine, ALoneCommandIsBoundByLatency) {
 TEST(ModelMachine, EnergyIsTheSumOfItsParts) {
   Machine machine(Config::sim96());
   run(machine, batches(Opcode::kVerifyDigests, 100, 100, 0));
-  EXPECT_EQ(value_of(machine, "energy.products"), uint64_t{100} * 3388 * 409'600 / 1000);
+  EXPECT_EQ(value_of(machine, "energy.product"), uint64_t{100} * 3388 * 409'600 / 1000);
   uint64_t sum = 0;
   for (const Statistic& it : machine.statistics())
     if (it.name.starts_with("energy.") && it.name != "energy.total") {

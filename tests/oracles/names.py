@@ -13,6 +13,7 @@ MODULES = [
     "accel.errors",
     "accel.ledger",
     "accel.merkle",
+    "accel.model",
     "accel.reference.merkle",
     "accel.reference.sm2",
     "accel.reference.sm3",

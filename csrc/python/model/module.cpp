@@ -14,7 +14,8 @@ using namespace accel::model;
 using Numbers = py::array_t<uint32_t, py::array::c_style>;
 
 // Files of settings, then single ones: what comes later wins.
-Config make_config(const std::optional<std::string>& path, const std::vector<std::pair<std::string, std::string>>& settings) {
+Config make_config(const std::optional<std::string>& path,
+                   const std::vector<std::pair<std::string, std::string>>& settings) {
   Config config = path.has_value() ? Config::from_file(*path) : Config::sim96();
   for (const auto& [field, value] : settings) config.set(field, value);
   config.check();
@@ -59,7 +60,8 @@ py::array_t<uint64_t> completions(Machine& machine) {
 
 py::list statistics(const Machine& machine) {
   py::list all;
-  for (const Statistic& it : machine.statistics()) all.append(py::make_tuple(it.name, it.unit, it.description, it.value));
+  for (const Statistic& it : machine.statistics())
+    all.append(py::make_tuple(it.name, it.unit, it.description, it.value));
   return all;
 }
 
@@ -104,8 +106,8 @@ PYBIND11_MODULE(_model, module) {
              return std::make_unique<Machine>(make_config(path, settings));
            }),
            py::arg("path"), py::arg("settings"))
-      .def("submit", &submit, py::arg("opcode"), py::arg("count"), py::arg("tag"), py::arg("length"), py::arg("lengths"),
-           py::arg("keys"), py::arg("node_bytes"), py::arg("arrival_cycle"))
+      .def("submit", &submit, py::arg("opcode"), py::arg("count"), py::arg("tag"), py::arg("length"),
+           py::arg("lengths"), py::arg("keys"), py::arg("node_bytes"), py::arg("arrival_cycle"))
       .def("run", &Machine::run, py::call_guard<py::gil_scoped_release>())
       .def("take_completions", &completions)
       .def("statistics", &statistics)

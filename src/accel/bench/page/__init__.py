@@ -7,17 +7,9 @@ the same JSON is the same, byte for byte. Without plotly.js (`render`) it does n
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import jinja2
-import markupsafe
-import plotly.offline
-
-from accel.bench.page import bound, cost, latency, ratios, summary, throughput
-from accel.bench.page.plot import Plot, Section
+from accel.bench.page import bound, cost, document, latency, ratios, summary, throughput
+from accel.bench.page.plot import Section
 from accel.bench.report import Report
-
-_FILES = Path(__file__).parent / "files"
 
 
 def sections(report: Report) -> tuple[Section, ...]:
@@ -40,35 +32,18 @@ def render(report: Report, *, plotly_js: bool = True) -> str:
         report: what was measured.
         plotly_js: put plotly.js in. Without it the page shows its tables alone, and is what a stored digest is of.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FILES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
+    return (
+        document.environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            title=f"accel {report.software.accel} on {report.machine.cpu}",
+            warnings=summary.warnings(report),
+            sentences=summary.sentences(report),
+            cards=summary.cards(report),
+            facts=summary.facts(report),
+            sections=sections(report),
+            costs=cost.costs(report),
+            **document.parts(plotly_js=plotly_js),
+        )
     )
-    return environment.get_template("page.html.j2").render(
-        report=report,
-        title=f"accel {report.software.accel} on {report.machine.cpu}",
-        warnings=summary.warnings(report),
-        sentences=summary.sentences(report),
-        cards=summary.cards(report),
-        facts=summary.facts(report),
-        sections=sections(report),
-        costs=cost.costs(report),
-        figure_json=_figure_json,
-        style=_text("page.css"),
-        script=_text("page.js"),
-        plotly_js=markupsafe.Markup(plotly.offline.get_plotlyjs()) if plotly_js else "",  # noqa: S704  the library itself
-    )
-
-
-def _text(name: str) -> markupsafe.Markup:
-    return markupsafe.Markup((_FILES / name).read_text(encoding="utf-8"))  # noqa: S704  a file of this package
-
-
-def _figure_json(plot: Plot) -> markupsafe.Markup:
-    """The figure for a script element, which ends at the first `</`, wherever it stands."""
-    text: str = plot.figure.to_json(engine="json")  # whether or not another encoder is installed
-    return markupsafe.Markup(text.replace("<", "\\u003c"))  # noqa: S704  JSON without <
