@@ -115,6 +115,31 @@ void fuzz_sm3(Input input) {
   }
 }
 
+// Pairs of digests, the byte before them and their last bytes as the input has them.
+void fuzz_pairs(Input input) {
+  const uint8_t choice = input.byte(), prefix = input.byte();
+  const bool prefixed = choice % 2 != 0, copied = choice / 2 % 2 != 0;
+  const size_t count = 1 + input.below(kMaxItems);
+  std::vector<uint8_t> pairs(64 * count), expected(32 * count);
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    pairs[i] = input.byte();
+    if (i >= 64) pairs[i] = static_cast<uint8_t>(pairs[i] + 7 * pairs[i - 64] + i / 64);
+  }
+  for (size_t i = 0; i < count; ++i) {
+    plain_hash(&expected[32 * i], sm3::kInitial, &prefix, prefixed ? 1 : 0,
+               {pairs.begin() + static_cast<ptrdiff_t>(64 * i), pairs.begin() + static_cast<ptrdiff_t>(64 * i + 64)});
+  }
+  auto& family = sm3::family();
+  for (size_t k = 0; k < family.kernel_count(); ++k) {
+    if (!family.supported(k)) continue;
+    std::vector<uint8_t> digests(32 * count), copy(64 * count);
+    family.kernel(k)->hash_pairs(digests.data(),
+                                 {pairs.data(), count, prefixed ? &prefix : nullptr, copied ? copy.data() : nullptr});
+    require(digests == expected, "wrong digest of a pair", family.kernel_name(k));
+    require(!copied || copy == pairs, "wrong copy of a pair", family.kernel_name(k));
+  }
+}
+
 // --- SM2 ---
 
 namespace sm2 = accel::sm2;
@@ -388,15 +413,18 @@ void fuzz_sign(Input input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const accel::Input input(data + 1, size - 1);
-  switch (data[0] % 3) {
+  switch (data[0] % 4) {
     case 0:
       accel::fuzz_sm3(input);
       break;
     case 1:
       accel::fuzz_verify(input);
       break;
-    default:
+    case 2:
       accel::fuzz_sign(input);
+      break;
+    default:
+      accel::fuzz_pairs(input);
       break;
   }
   return 0;

@@ -17,9 +17,9 @@ constexpr size_t kTaskBytes = size_t{1} << 18;
 constexpr uint8_t kLeafByte = 0x00, kNodeByte = 0x01;  // RFC 9162, section 2.1.1
 
 const Rule kRules[] = {
-    {ACCEL_MERKLE_RFC9162, "rfc9162", {&kLeafByte, 0, 1}, {&kNodeByte, 0, 1}, Lone::kPromote, false},
-    {ACCEL_MERKLE_CHAINMAKER, "chainmaker", {}, {}, Lone::kTwice, true},
-    {ACCEL_MERKLE_BCOS, "bcos", {}, {}, Lone::kAlone, true},
+    {ACCEL_MERKLE_RFC9162, "rfc9162", {&kLeafByte, 0, 1}, &kNodeByte, Lone::kPromote, false},
+    {ACCEL_MERKLE_CHAINMAKER, "chainmaker", {}, nullptr, Lone::kTwice, true},
+    {ACCEL_MERKLE_BCOS, "bcos", {}, nullptr, Lone::kAlone, true},
 };
 
 std::string list_rules() {
@@ -39,18 +39,23 @@ size_t grain_for(uint64_t bytes_per_item) {
   return static_cast<size_t>(std::max<uint64_t>(1, kTaskBytes / (bytes_per_item + sm3::kBlockSize)));
 }
 
-// Small batches stay on the calling thread, so that this may be called from inside a task of the pool.
-void hash_rows(const sm3::Prefix& prefix, uint8_t* hashes, const uint8_t* rows, size_t row_size, size_t count) {
-  const Messages messages(rows, row_size, row_size, count);
-  const auto body = [&](size_t begin, size_t end) {
-    sm3::hash_range(hashes + begin * kHashSize, sm3::kInitial, prefix, messages, begin, end);
-  };
-  const size_t grain = grain_for(row_size);
+// body(begin, end) over `count` items of so many bytes. Small batches stay on the calling thread, so that this may be
+// called from inside a task of the pool.
+template <typename Body>
+void share_out(size_t count, size_t bytes_per_item, const Body& body) {
+  const size_t grain = grain_for(bytes_per_item);
   if (count <= grain) {
     body(0, count);
   } else {
     parallel_for(count, grain, body);
   }
+}
+
+void hash_alone(uint8_t* parents, const uint8_t* nodes, size_t count) {
+  const Messages messages(nodes, kHashSize, kHashSize, count);
+  share_out(count, kHashSize, [&](size_t begin, size_t end) {
+    sm3::hash_range(parents + begin * kHashSize, sm3::kInitial, {}, messages, begin, end);
+  });
 }
 
 void hash_twice(const Rule& rule, uint8_t* parents, const uint8_t* nodes, size_t count) {
@@ -94,8 +99,12 @@ void hash_leaves(const Rule& rule, uint8_t* hashes, const Messages& leaves, size
   });
 }
 
-void hash_pairs(const Rule& rule, uint8_t* parents, const uint8_t* pairs, size_t count) {
-  if (count != 0) hash_rows(rule.node_prefix, parents, pairs, kPairSize, count);
+void hash_pairs(const Rule& rule, uint8_t* parents, const uint8_t* pairs, size_t count, uint8_t* copy) {
+  if (count == 0) return;
+  share_out(count, kPairSize, [&](size_t begin, size_t end) {
+    uint8_t* const copied = copy == nullptr ? nullptr : copy + begin * kPairSize;
+    sm3::hash_pairs(parents + begin * kHashSize, {pairs + begin * kPairSize, end - begin, rule.node_prefix, copied});
+  });
 }
 
 void hash_lone(const Rule& rule, uint8_t* parents, const uint8_t* nodes, size_t count) {
@@ -105,7 +114,7 @@ void hash_lone(const Rule& rule, uint8_t* parents, const uint8_t* nodes, size_t 
       std::memcpy(parents, nodes, count * kHashSize);
       return;
     case Lone::kAlone:
-      hash_rows({}, parents, nodes, kHashSize, count);
+      hash_alone(parents, nodes, count);
       return;
     case Lone::kTwice:
       hash_twice(rule, parents, nodes, count);

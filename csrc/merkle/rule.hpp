@@ -26,7 +26,7 @@ struct Rule {
   accel_merkle_rule id;
   const char* name;
   sm3::Prefix leaf_prefix;
-  sm3::Prefix node_prefix;
+  const uint8_t* node_prefix;  // one byte, or nullptr
   Lone lone;
   bool empty_is_zero;  // root of no leaves: 32 zero bytes, or the hash of nothing
 };
@@ -41,8 +41,9 @@ const Rule* find_rule_or_null(uint32_t id);
 
 // hashes[i] = hash of leaf i of [begin, end), written at hashes + 32 * (i - begin).
 void hash_leaves(const Rule& rule, uint8_t* hashes, const Messages& leaves, size_t begin, size_t end);
-// parents[i] = parent of the two nodes at pairs + 64 * i. The arrays do not overlap.
-void hash_pairs(const Rule& rule, uint8_t* parents, const uint8_t* pairs, size_t count);
+// parents[i] = parent of the two nodes at pairs + 64 * i. The nodes are copied to `copy` as well, unless it is nullptr.
+// The arrays do not overlap.
+void hash_pairs(const Rule& rule, uint8_t* parents, const uint8_t* pairs, size_t count, uint8_t* copy = nullptr);
 // parents[i] = parent of the lone node at nodes + 32 * i. The arrays do not overlap.
 void hash_lone(const Rule& rule, uint8_t* parents, const uint8_t* nodes, size_t count);
 

@@ -83,20 +83,33 @@ void Tree::append_levels(const Leaves& leaves) {
   // a kernel and a pool. So nothing is overwritten before the append is sure.
   sm3::active_kernel();
   num_threads();
-  const bool copied = leaves.hashes != nullptr;  // which cannot fail
-  if (!copied) leaves.fill(levels_[0].at(old_size), 0, leaves.count);
+  const bool lie_ready = leaves.hashes != nullptr && top != 0;  // then what follows takes them, which cannot fail
+  if (!lie_ready) leaves.fill(levels_[0].at(old_size), 0, leaves.count);
   const unsigned low = std::min(top, kPatchLevels);
   const uint64_t first = old_size / kPatch;
   parallel_for((new_size - 1) / kPatch + 1 - first, 1, [&](size_t first_patch, size_t end_patch) {
     for (size_t patch = first_patch; patch < end_patch; ++patch) {
       const uint64_t begin = std::max(old_size, (first + patch) * kPatch);
       const uint64_t end = std::min(new_size, (first + patch + 1) * kPatch);
-      if (copied) leaves.fill(levels_[0].at(begin), begin - old_size, end - old_size);
-      for (unsigned level = 0; level < low; ++level) hash_level(level, begin, end);
+      if (lie_ready) take_leaves(leaves.hashes + (begin - old_size) * kHashSize, begin, end);
+      for (unsigned level = lie_ready ? 1 : 0; level < low; ++level) hash_level(level, begin, end);
     }
   });
   for (unsigned level = low; level < top; ++level) hash_level(level, old_size, new_size);
   size_ = new_size;
+}
+
+// Copies the hashes of new leaves [begin, end) into level 0 and makes their parents in level 1 meanwhile. `end` as for
+// hash_level.
+void Tree::take_leaves(const uint8_t* hashes, uint64_t begin, uint64_t end) {
+  const uint64_t left = begin + begin % 2;              // the first new one that is a left child
+  const uint64_t last = std::max(left, end - end % 2);  // one without a sibling, or `end`
+  std::memcpy(levels_[0].at(begin), hashes, (left - begin) * kHashSize);
+  hash_level(0, begin, left);
+  hash_pairs(rule_, levels_[1].at(left / 2), hashes + (left - begin) * kHashSize, (last - left) / 2,
+             levels_[0].at(left));
+  std::memcpy(levels_[0].at(last), hashes + (last - begin) * kHashSize, (end - last) * kHashSize);
+  hash_level(0, last, end);
 }
 
 // The parents in level `level` + 1 that leaves [begin, end) make or change. `end` is the tree's new size, or a multiple

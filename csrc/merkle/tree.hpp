@@ -50,7 +50,7 @@ class Tree {
 
   struct Leaves {
     const Fill& fill;
-    const uint8_t* hashes;  // where they lie already, one after the other, and fill copies them; else nullptr
+    const uint8_t* hashes;  // where they lie ready, one after the other, and fill copies them; else nullptr
     size_t count;
   };
 
@@ -59,6 +59,7 @@ class Tree {
   void append_frontier(const Leaves& leaves);
   void grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* leaves, uint8_t* nodes, uint8_t* parents,
                      size_t count) const;
+  void take_leaves(const uint8_t* hashes, uint64_t begin, uint64_t end);
   void hash_level(unsigned level, uint64_t begin, uint64_t end);
   Hash frontier_root() const;
 

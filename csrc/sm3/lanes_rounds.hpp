@@ -125,7 +125,7 @@ struct Compressor {
 
   // One block for every lane of `groups` groups (1 or 2), its words in ring, which is overwritten.
   template <unsigned groups>
-  [[gnu::noinline]] static void compress(Word state[][8], Word ring[][16]) {
+  ACCEL_SM3_INLINE void compress_inline(Word state[][8], Word ring[][16]) {
     constexpr auto sixteen = std::make_integer_sequence<unsigned, 16>();
     Word v[groups][8];
     copy<groups>(v, state);
@@ -137,7 +137,7 @@ struct Compressor {
 
   // The same for a block that all lanes share.
   template <unsigned groups>
-  [[gnu::noinline]] static void compress_padding(Word state[][8], const PaddingSchedule& schedule) {
+  ACCEL_SM3_INLINE void compress_padding_inline(Word state[][8], const PaddingSchedule& schedule) {
     constexpr auto eight = std::make_integer_sequence<unsigned, 8>();
     Word v[groups][8];
     copy<groups>(v, state);
@@ -149,6 +149,15 @@ struct Compressor {
       known_rounds<false, groups>(eight, v, kRoundConstants.t + j, schedule.w + j, schedule.ww + j);
     }
     add_in<groups>(state, v);
+  }
+
+  template <unsigned groups>
+  [[gnu::noinline]] static void compress(Word state[][8], Word ring[][16]) {
+    compress_inline<groups>(state, ring);
+  }
+  template <unsigned groups>
+  [[gnu::noinline]] static void compress_padding(Word state[][8], const PaddingSchedule& schedule) {
+    compress_padding_inline<groups>(state, schedule);
   }
 };
 

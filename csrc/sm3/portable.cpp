@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "sm3/pairs.hpp"
 #include "sm3/select.hpp"
 #include "sm3/words.hpp"
 
@@ -171,6 +172,7 @@ void hash_items(uint8_t* digests, const Midstate& initial, const Prefix& prefix,
 
 }  // namespace
 
-constinit const Kernel kPortable = {"portable", [](const CpuFeatures&) { return true; }, compress, hash_items};
+constinit const Kernel kPortable = {"portable", [](const CpuFeatures&) { return true; }, compress, hash_items,
+                                    hash_pairs_as_messages<hash_items>};
 
 }  // namespace accel::sm3

@@ -47,6 +47,17 @@ constexpr Question kQuestions[] = {
     {0, 0, 0, 128, {0x5e, 0x92, 0x30, 0x19, 0x05, 0x0d, 0x5a, 0xad, 0xff, 0xb2, 0x10, 0x53, 0x23, 0x61, 0xfd, 0x6f,
                     0xbf, 0x80, 0xbc, 0x0d, 0xb9, 0x5b, 0xfd, 0x45, 0x8a, 0x1f, 0x04, 0x2d, 0xca, 0x42, 0x5b, 0x7a}},
 };
+// The same of pairs: byte k of pair i is 167 (64 i + k) + 5 i + 13 mod 256, so that their last bytes take all values.
+// The first answer is that without a prefix, the second that after the byte 1.
+constexpr size_t kPairs = 272, kPairsAtOnce = 68, kPairSize = 2 * kDigestSize;
+constexpr uint8_t kPairPrefix = 1;
+constexpr uint8_t kPairAnswers[2][kDigestSize] = {
+    {0x31, 0xf5, 0xb9, 0x46, 0xff, 0x6e, 0x35, 0x2c, 0x45, 0x13, 0x41, 0xef, 0x92, 0xdd, 0xa7, 0xdc,
+     0xd9, 0x9f, 0x79, 0xcf, 0x2e, 0x50, 0xce, 0xdf, 0x68, 0x23, 0x08, 0x72, 0xd8, 0xf4, 0xf4, 0xa4},
+    {0xa6, 0xd0, 0x57, 0x6d, 0x1f, 0x1f, 0xba, 0x3e, 0xe5, 0x71, 0x71, 0x63, 0x39, 0x64, 0xf1, 0xa7,
+     0x65, 0x0d, 0xb1, 0xa9, 0xe4, 0x7f, 0xea, 0xc1, 0x55, 0x5e, 0x20, 0x52, 0x9f, 0xd3, 0x00, 0x51},
+};
+static_assert(kPairs % kPairsAtOnce == 0);
 // GB/T 32905-2016, A.1: "abc".
 constexpr uint8_t kAbcDigest[kDigestSize] = {0x66, 0xc7, 0xf0, 0xf4, 0x62, 0xee, 0xed, 0xd9, 0xd1, 0xf2, 0xd4,
                                              0x6b, 0xdc, 0x10, 0xe4, 0xe2, 0x41, 0x67, 0xc4, 0x87, 0x5c, 0xf2,
@@ -76,6 +87,24 @@ bool answers(const Kernel& kernel, const Question& question) {
   return std::memcmp(answer, question.answer, kDigestSize) == 0;
 }
 
+// Half of the pairs where they lie, half copied.
+bool answers_pairs(const Kernel& kernel, bool prefixed) {
+  uint8_t digests[kPairs * kDigestSize], answer[kDigestSize];
+  bool right = true;
+  for (size_t first = 0; first < kPairs; first += kPairsAtOnce) {
+    uint8_t pairs[kPairsAtOnce * kPairSize], copy[sizeof(pairs)];
+    for (size_t k = 0; k < sizeof(pairs); k++) {
+      pairs[k] = static_cast<uint8_t>(167 * (first * kPairSize + k) + 5 * (first + k / kPairSize) + 13);
+    }
+    const bool copied = first >= kPairs / 2;
+    kernel.hash_pairs(digests + first * kDigestSize,
+                      {pairs, kPairsAtOnce, prefixed ? &kPairPrefix : nullptr, copied ? copy : nullptr});
+    if (copied) right = std::memcmp(copy, pairs, sizeof(pairs)) == 0 && right;
+  }
+  kernel.hash_range(answer, kInitial, {}, Messages(digests, 0, sizeof(digests), 1), 0, 1);
+  return std::memcmp(answer, kPairAnswers[prefixed ? 1 : 0], kDigestSize) == 0 && right;
+}
+
 }  // namespace
 
 bool selftest(const Kernel& kernel) {
@@ -84,6 +113,7 @@ bool selftest(const Kernel& kernel) {
   kernel.hash_range(digest, kInitial, {}, Messages(abc, 0, sizeof(abc), 1), 0, 1);
   bool right = std::memcmp(digest, kAbcDigest, kDigestSize) == 0;
   for (const Question& question : kQuestions) right = answers(kernel, question) && right;
+  for (const bool prefixed : {false, true}) right = answers_pairs(kernel, prefixed) && right;
   return right;
 }
 

@@ -15,6 +15,12 @@ void hash_range(uint8_t* digests, const Midstate& initial, const Prefix& prefix,
   count_items(kernel, end - begin);
 }
 
+void hash_pairs(uint8_t* digests, const Pairs& pairs) {
+  const Kernel& kernel = active_kernel();
+  kernel.hash_pairs(digests, pairs);
+  count_items(kernel, pairs.count);
+}
+
 Stream::Stream() : Stream(kInitial) {}
 
 Stream::Stream(const Midstate& initial) : state_(initial), buffer_{} {}

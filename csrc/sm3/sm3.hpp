@@ -29,6 +29,16 @@ struct Prefix {
   size_t size = 0;
 };
 
+// Digests two by two, `count` times 64 bytes one behind the other, as the levels of a Merkle tree hold them. They are
+// public: a kernel need not wipe what it leaves of them in memory.
+struct Pairs {
+  const uint8_t* data;
+  size_t count;
+  const uint8_t* prefix = nullptr;  // one byte before each pair, or nullptr for none
+  // Where the pairs are copied to, or nullptr; the digests are then those of the copy. Overlaps nothing else.
+  uint8_t* copy = nullptr;
+};
+
 struct Kernel {
   const char* name;
   bool (*supported)(const CpuFeatures&);
@@ -36,6 +46,8 @@ struct Kernel {
   // digests[i - begin] = SM3(initial, prefix[i - begin] || message_i) for i in [begin, end). No allocation.
   void (*hash_range)(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages,
                      size_t begin, size_t end);
+  // digests[i] = SM3(prefix || pair i). No allocation, no exception.
+  void (*hash_pairs)(uint8_t* digests, const Pairs& pairs);
 };
 
 // The kernel in force; self-tested. Throws Error(ACCEL_BAD_KERNEL) or Error(ACCEL_SELFTEST_FAILED).
@@ -45,6 +57,9 @@ const Kernel& active_kernel();
 // count from `begin`. This is what merkle/ and sm2/ call inside their own parallel_for.
 void hash_range(uint8_t* digests, const Midstate& initial, const Prefix& prefix, const Messages& messages, size_t begin,
                 size_t end);
+
+// The same for pairs.
+void hash_pairs(uint8_t* digests, const Pairs& pairs);
 
 // A stream. The destructor wipes it.
 class Stream {

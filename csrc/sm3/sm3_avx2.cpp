@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "sm3/lanes.hpp"
+#include "sm3/pairs.hpp"
 #include "sm3/select.hpp"
 
 namespace accel::sm3 {
@@ -131,6 +132,7 @@ bool supported(const CpuFeatures& features) { return features.avx2; }
 
 }  // namespace
 
-constinit const Kernel kAvx2 = {"avx2", supported, compress_portable, hash_items<Avx2>};
+constinit const Kernel kAvx2 = {"avx2", supported, compress_portable, hash_items<Avx2>,
+                                hash_pairs_as_messages<hash_items<Avx2>>};
 
 }  // namespace accel::sm3

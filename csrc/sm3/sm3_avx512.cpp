@@ -9,6 +9,7 @@
 #pragma GCC diagnostic pop
 
 #include "sm3/lanes.hpp"
+#include "sm3/lanes_pairs.hpp"
 #include "sm3/select.hpp"
 
 namespace accel::sm3 {
@@ -141,6 +142,42 @@ struct Avx512 {
     transpose(words, r);
   }
 
+  // --- pairs of digests (lanes_pairs.hpp) ---
+
+  ACCEL_SM3_INLINE void load_pairs(Word words[16], const uint8_t* pairs) {
+    Word r[16];
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < 16; i++) r[i] = swap_bytes(_mm512_loadu_si512(pairs + i * kBlockSize));
+    transpose(words, r);
+  }
+  // Reads each pair from the byte before it on, which belongs to the pair before; of the first one that byte is not
+  // read.
+  ACCEL_SM3_INLINE void load_pairs_behind(Word words[16], const uint8_t* pairs) {
+    const auto* const before = reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(pairs) - 1);
+    Word r[16];
+    r[0] = swap_bytes(_mm512_maskz_loadu_epi8(~__mmask64{1}, before));
+#pragma GCC unroll 16
+    for (unsigned i = 1; i < 16; i++) r[i] = swap_bytes(_mm512_loadu_si512(pairs + i * kBlockSize - 1));
+    transpose(words, r);
+  }
+  // The byte that a lane leaves out is the first one of the next lane; that of the last lane comes out of memory.
+  ACCEL_SM3_INLINE Word shift_lanes(Word first, const uint8_t* pairs) {
+    int last;
+    memcpy(&last, pairs + kWidth * kBlockSize - 4, 4);
+    return _mm512_alignr_epi32(_mm512_castsi128_si512(_mm_cvtsi32_si128(last)), first, 1);
+  }
+  ACCEL_SM3_INLINE Word with_upper_byte(Word a, uint8_t byte) {
+    const Word upper = _mm512_set1_epi32(static_cast<int>(uint32_t{byte} << 24));
+    return _mm512_ternarylogic_epi32(a, upper, _mm512_set1_epi32(0xffffff), 0xe4);  // where c is set a, else b
+  }
+  ACCEL_SM3_INLINE Word look_up(const uint32_t table[16], Word index) {
+    return _mm512_permutexvar_epi32(index, _mm512_load_si512(table));
+  }
+  template <int n>
+  ACCEL_SM3_INLINE Word shift_right(Word a) {
+    return _mm512_srli_epi32(a, n);
+  }
+
   // For each lane at[l] = next[l]; where it has blocks left, next[l] goes on by one. The lanes that had none.
   ACCEL_SM3_INLINE uint32_t advance(const uint8_t** at, const uint8_t** next, uint64_t* blocks) {
     uint32_t none = 0;
@@ -168,7 +205,9 @@ bool supported_x16(const CpuFeatures& features) { return features.avx512 && feat
 
 }  // namespace
 
-constinit const Kernel kAvx512 = {"avx512", supported, compress_portable, hash_items<Avx512>};
-constinit const Kernel kAvx512x16 = {"avx512x16", supported_x16, compress_portable, hash_items<Avx512x16>};
+constinit const Kernel kAvx512 = {"avx512", supported, compress_portable, hash_items<Avx512>,
+                                  hash_pairs_in_lanes<Avx512>};
+constinit const Kernel kAvx512x16 = {"avx512x16", supported_x16, compress_portable, hash_items<Avx512x16>,
+                                     hash_pairs_in_lanes<Avx512x16>};
 
 }  // namespace accel::sm3

@@ -2,8 +2,6 @@
 // and their tails, ragged ones, prefixes and midstates, all layouts, memory that ends where the message does, offsets
 // that change under the call.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -13,12 +11,14 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "guarded_pages.hpp"
 #include "sm3/select.hpp"
 #include "sm3_oracle.hpp"
 
 namespace accel::sm3 {
 namespace {
 
+using accel::testing::GuardedPages;
 using testing::Digest;
 
 constexpr size_t kTails[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 257, 4097};
@@ -233,30 +233,8 @@ TEST_P(Sm3Lanes, EqualAndRaggedInTurn) {
   }
 }
 
-// Two pages between pages that must not be touched.
-class GuardedPages {
- public:
-  GuardedPages() : page_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
-    mapping_ =
-        static_cast<uint8_t*>(mmap(nullptr, 4 * page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (mapping_ == MAP_FAILED) throw std::bad_alloc();
-    const std::vector<uint8_t> bytes = random_bytes(2 * page_, 5);
-    std::memcpy(begin(), bytes.data(), bytes.size());
-    if (mprotect(mapping_, page_, PROT_NONE) != 0 || mprotect(end(), page_, PROT_NONE) != 0) throw std::bad_alloc();
-  }
-  ~GuardedPages() { munmap(mapping_, 4 * page_); }
-  GuardedPages(const GuardedPages&) = delete;
-  GuardedPages& operator=(const GuardedPages&) = delete;
-  uint8_t* begin() const { return mapping_ + page_; }
-  uint8_t* end() const { return mapping_ + 3 * page_; }
-
- private:
-  size_t page_;
-  uint8_t* mapping_;
-};
-
 TEST_P(Sm3Lanes, ReadsNothingOutsideTheMessages) {
-  const GuardedPages pages;
+  const GuardedPages pages(random_bytes(2 * GuardedPages::page_size(), 5));
   constexpr size_t kCount = 40;
   for (size_t length = 0; length <= 200; length++) {
     for (const size_t prefix : {0, 1, 32, 64}) {
@@ -276,7 +254,7 @@ TEST_P(Sm3Lanes, ReadsNothingOutsideTheMessages) {
 }
 
 TEST_P(Sm3Lanes, ReadsNothingOutsideRaggedMessages) {
-  const GuardedPages pages;
+  const GuardedPages pages(random_bytes(2 * GuardedPages::page_size(), 5));
   std::vector<const uint8_t*> pointers;
   std::vector<uint64_t> lengths;
   for (size_t length = 0; length <= 1100; length++) {
