@@ -182,6 +182,39 @@ TEST_F(Allocations, NoneInVerifyingByARing) {
   }
 }
 
+TEST_F(Allocations, NoneInVerifiers) {
+  accel_sm2_verifier* verifier = nullptr;
+  ASSERT_EQ(ACCEL_OK, accel_sm2_verifier_new(nullptr, &verifier, nullptr));
+  expect_none("verifier_verify", [&](uint64_t count) {
+    accel_status status = ACCEL_OK;
+    for (uint64_t i = 0; i < count && status == ACCEL_OK; ++i) {
+      status = accel_sm2_verifier_verify(verifier, &status_[i], &keys_[64 * i], &signatures_[64 * i],
+                                         &data_[kLength * i], kLength, id(), 16, 0, ACCEL_NO_TIMEOUT);
+    }
+    return status;
+  });
+  accel_sm2_queue* queue = nullptr;
+  ASSERT_EQ(ACCEL_OK, accel_sm2_queue_new(&queue, verifier, kCount));
+  expect_none("queue_submit and queue_poll", [&](uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const accel_status status = accel_sm2_queue_ring_submit_digest(
+          queue, full_ring_, indices_[i], &signatures_[64 * i], &digests_[32 * i], 0, ACCEL_NO_TIMEOUT, i);
+      if (status != ACCEL_OK) return status;
+    }
+    for (uint64_t polled = 0; polled < count;) {
+      uint64_t tags[16], some = 0;
+      uint8_t status[16];
+      const accel_status call = accel_sm2_queue_poll(queue, tags, status, &some, 16, ACCEL_NO_TIMEOUT);
+      if (call != ACCEL_OK) return call;
+      for (uint64_t i = 0; i < some; ++i) status_[tags[i]] = status[i];
+      polled += some;
+    }
+    return ACCEL_OK;
+  });
+  accel_sm2_queue_free(queue);
+  accel_sm2_verifier_free(verifier);
+}
+
 TEST_F(Allocations, NoneInSigning) {
   expect_none("sign_many", [&](uint64_t count) { return sign(count); });
   Bytes out(64 * kCount);

@@ -74,6 +74,14 @@ TEST_F(Pool, OneThreadIsTheCaller) {
       100, 1, [caller = std::this_thread::get_id()](size_t, size_t) { EXPECT_EQ(std::this_thread::get_id(), caller); });
 }
 
+TEST_F(Pool, BatchesOfAThreadThatWantsToBeAlone) {
+  const OneThread here;
+  EXPECT_EQ(num_threads(), 1u);
+  std::thread([] { EXPECT_EQ(num_threads(), 4u); }).join();
+  parallel_for(
+      100, 1, [caller = std::this_thread::get_id()](size_t, size_t) { EXPECT_EQ(std::this_thread::get_id(), caller); });
+}
+
 TEST_F(Pool, RethrowsAndStopsEarly) {
   std::atomic<size_t> chunks{0};
   const auto body = [&](size_t begin, size_t) {

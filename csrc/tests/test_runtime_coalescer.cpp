@@ -192,7 +192,7 @@ TEST(Coalescer, VotesBeforeProposalsBeforeTransactions) {
   callers.emplace_back([&] { ask(coalescer, 99); });
   device.wait_inside(1);
   uint64_t waiting = 0;
-  for (const uint8_t priority : {2, 1, 0, 2, 1, 0}) {
+  for (const uint8_t priority : std::vector<uint8_t>{2, 1, 0, 2, 1, 0}) {
     callers.emplace_back([&, priority] { ask(coalescer, priority, priority); });
     wait_until_waiting(coalescer, ++waiting);
   }
