@@ -115,13 +115,18 @@ def _failure(status: int) -> AccelError:
     return AccelError(f"the signature was not checked: {name}")
 
 
+# What waits for room in an event loop: until when, by the loop's clock.
+_Blocked: TypeAlias = tuple["asyncio.Future[None]", _Question, float | None]
+
+
 class _LoopQueue:
     """The answers for one event loop: one wake-up for all that have come."""
 
     def __init__(self, verifier: _native.Sm2Verifier, loop: asyncio.AbstractEventLoop, capacity: int) -> None:
         self.loop = loop
-        self._queue = verifier.queue(capacity)
-        self._blocked: deque[tuple[asyncio.Future[None], _Question, float | None]] = deque()
+        # Room for each priority, and for answers that the loop has not fetched yet.
+        self._queue = verifier.queue(min((len(_PRIORITIES) + 1) * capacity, _MAX_CAPACITY))
+        self._blocked: list[deque[_Blocked]] = [deque() for _ in _PRIORITIES]
         self._asks_again = False
         self._descriptor = self._queue.descriptor()
         loop.add_reader(self._descriptor, self._answer)
@@ -130,10 +135,11 @@ class _LoopQueue:
         """Return a future for the verdict; what finds no room waits for it here unless `refuse`."""
         timeout_ns = _timeout_ns(timeout)
         future = self.loop.create_future()
-        if self._blocked or not self._queue.submit(future, *question, timeout_ns):
+        blocked = self._blocked[question[-1]]
+        if blocked or not self._queue.submit(future, *question, timeout_ns):
             if refuse:
                 raise QueueFullError("verifier: as many signatures of this priority wait as may")
-            self._blocked.append((future, question, None if timeout is None else self.loop.time() + timeout))
+            blocked.append((future, question, None if timeout is None else self.loop.time() + timeout))
             self._ask_again()
         return future
 
@@ -145,29 +151,33 @@ class _LoopQueue:
                 future.set_result(None)
             else:
                 future.set_exception(_failure(status))
-        if self._blocked:
+        if any(self._blocked):
             self._admit()
 
     def _admit(self) -> None:
-        """Submit what waits for room, in its order."""
+        """Submit what waits for room, each priority in its order."""
         self._asks_again = False
-        while self._blocked:
-            future, question, deadline = self._blocked[0]
-            left = None if deadline is None else max(0.0, deadline - self.loop.time())
-            if not future.done():
-                try:
-                    if left == 0.0:
-                        raise _timed_out()
-                    if not self._queue.submit(future, *question, _timeout_ns(left)):
-                        break
-                except AccelError as error:
-                    future.set_exception(error)
-            self._blocked.popleft()
+        for blocked in self._blocked:
+            while blocked and self._admit_one(*blocked[0]):
+                blocked.popleft()
         self._ask_again()
+
+    def _admit_one(self, future: asyncio.Future[None], question: _Question, deadline: float | None) -> bool:
+        """Return whether it waits no longer."""
+        if future.done():
+            return True
+        left = None if deadline is None else deadline - self.loop.time()
+        try:
+            if left is not None and left <= 0:
+                raise _timed_out()
+            return self._queue.submit(future, *question, _timeout_ns(left))
+        except AccelError as error:
+            future.set_exception(error)
+            return True
 
     def _ask_again(self) -> None:
         """Ask for room by the clock if no answer is to come here that would be the occasion."""
-        if self._blocked and not self._asks_again and self._queue.under_way() == 0:
+        if any(self._blocked) and not self._asks_again and self._queue.under_way() == 0:
             self._asks_again = True
             self.loop.call_later(_ADMISSION_SECONDS, self._admit)
 
@@ -190,7 +200,7 @@ class Verifier:
 
     Args:
         linger: Seconds (at most 1) that a signature waits for others at most before its batch runs.
-        capacity: Signatures of one priority that may wait (1 to 2^20), and signatures of one event loop that may be
+        capacity: Signatures of one priority that may wait (1 to 2^20); four times as many of one event loop may be
             under way.
         when_full: ``wait``: for room. ``refuse``: raise `accel.QueueFullError`.
         lanes: Signatures that need not wait for more (1 to 256); None: 16.
