@@ -101,7 +101,7 @@ const accel::sm2::KeyRing* ring_of(const accel_sm2_keyring* ring, uint32_t index
   bad_value("index", "one of the ring's " + std::to_string(ring->ring.size()) + " keys", index);
 }
 
-// What all calls have in common. `key` and `digest` may be filled in later.
+// What all calls have in common, checked.
 Submission question(const accel::sm2::KeyRing* ring, uint32_t index, const uint8_t* key, const uint8_t* signature,
                     const uint8_t* digest, uint32_t priority, uint64_t timeout_ns) {
   if (ring == nullptr) require(key, "key");
