@@ -203,6 +203,22 @@ def test_a_full_queue_lets_a_loop_wait():
     asyncio.run(main())
 
 
+def test_what_waits_for_room_is_checked_and_copied():
+    async def main():
+        with sm2.Verifier(capacity=1) as verifier:
+            message = bytearray(MESSAGES[0])
+            waiting = [verifier.verify_async(RING_KEYS[0], SIGNATURES[0], message) for _ in range(20)]
+            message[0] ^= 1
+            with pytest.raises(TypeError, match="message: expected a contiguous bytes-like object, got str"):
+                verifier.verify_async(RING_KEYS[0], SIGNATURES[0], "text")
+            short = verifier.verify_async(b"short", SIGNATURES[0], message)
+            await asyncio.gather(*waiting)
+            with pytest.raises(accel.ArgumentError, match="key: expected 64 bytes, got 5"):
+                await short
+
+    asyncio.run(main())
+
+
 def test_votes_pass_transactions_that_wait_for_room():
     async def main():
         with sm2.Verifier(capacity=1) as verifier:

@@ -124,7 +124,7 @@ class Coalescer {
     std::atomic<uint32_t> room{0};  // changes when items leave while threads are blocked
     size_t blocked = 0;             // threads that wait for room
     // Callers whose items are likely to share a batch sleep on one word. Another word begins with every batch that is
-    // taken and every `lanes` items.
+    // taken and every `most` items.
     uint8_t word = 0;
     size_t on_word = 0;
   };

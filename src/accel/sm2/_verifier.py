@@ -115,6 +115,26 @@ def _failure(status: int) -> AccelError:
     return AccelError(f"the signature was not checked: {name}")
 
 
+def _copied(question: _Question) -> _Question:
+    """Return the same with bytes that nobody changes."""
+    key, ring, index, signature, digest, message, identity, priority = question
+
+    def copy(value: Buffer | None, name: str) -> bytes | None:
+        return None if value is None else bytes(_common.byte_view(value, name))
+
+    copied_signature = bytes(_common.byte_view(signature, "signature"))
+    return (
+        copy(key, "key"),
+        ring,
+        index,
+        copied_signature,
+        copy(digest, "digest"),
+        copy(message, "message"),
+        identity,
+        priority,
+    )
+
+
 # What waits for room in an event loop: until when, by the loop's clock.
 _Blocked: TypeAlias = tuple["asyncio.Future[None]", _Question, float | None]
 
@@ -139,7 +159,8 @@ class _LoopQueue:
         if blocked or not self._queue.submit(future, *question, timeout_ns):
             if refuse:
                 raise QueueFullError("verifier: as many signatures of this priority wait as may")
-            blocked.append((future, question, None if timeout is None else self.loop.time() + timeout))
+            deadline = None if timeout is None else self.loop.time() + timeout
+            blocked.append((future, _copied(question), deadline))
             self._ask_again()
         return future
 
