@@ -9,6 +9,7 @@
 #include "devices/fault.hpp"
 #include "devices/plugin.hpp"
 #include "devices/plugin_table.hpp"
+#include "devices/sim96_driver.hpp"
 
 namespace accel::devices {
 namespace {
@@ -21,12 +22,19 @@ struct BuiltIn {
 };
 
 Found find_cpu(std::string_view) { return {&kCpuDriver, "", nullptr}; }
+Found find_sim96(std::string_view) { return {&kSim96Driver, "", nullptr}; }
+Found find_sim(std::string_view path) {
+  if (path.empty()) throw Error(ACCEL_BAD_DEVICE, "device: expected a TOML file after \"sim:\", got \"sim:\"");
+  return {&kSim96Driver, std::string(path), nullptr};
+}
 
 constexpr BuiltIn kBuiltIn[] = {
     {"cpu", "cpu", find_cpu},
     {"plugin:", "plugin:PATH.so", find_plugin},
     {"plugin-inproc:", "plugin-inproc:PATH.so", find_plugin_in_process},
     {"fault:", "fault:FAULT:DEVICE", find_fault},
+    {"sim96", "sim96", find_sim96},
+    {"sim:", "sim:CONFIG.toml", find_sim},
 };
 
 // Names that the documentation promises, of devices that come with the register-transfer level (RTL) design.

@@ -34,8 +34,8 @@ accel_completion answer(const accel_command& command, accel_completion_status st
 
 }  // namespace
 
-WorkerQueue::WorkerQueue(uint32_t depth, Execute execute)
-    : depth_(depth), execute_(std::move(execute)), event_(make_event()) {
+WorkerQueue::WorkerQueue(uint32_t depth, Execute execute, bool timed)
+    : depth_(depth), execute_(std::move(execute)), timed_(timed), event_(make_event()) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the worker: signals are the application's
@@ -109,6 +109,11 @@ int32_t WorkerQueue::cancel(uint64_t tag) {
   return 1;
 }
 
+bool WorkerQueue::has_more() const {
+  const std::lock_guard lock(mutex_);
+  return !waiting_.empty();
+}
+
 void WorkerQueue::clear() {
   std::unique_lock lock(mutex_);
   waiting_.clear();
@@ -142,7 +147,8 @@ void WorkerQueue::run(std::unique_lock<std::mutex>& lock) {
   const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin);
   lock.lock();
   if (!dropped_) {
-    complete(command, cancelled_ ? ACCEL_COMPLETION_CANCELLED : status, static_cast<uint64_t>(took.count()));
+    const uint64_t device_ns = timed_ ? static_cast<uint64_t>(took.count()) : 0;
+    complete(command, cancelled_ ? ACCEL_COMPLETION_CANCELLED : status, device_ns);
   }
   running_ = false;
   idle_.notify_all();

@@ -22,7 +22,8 @@ class WorkerQueue {
   using Execute = std::function<accel_completion_status(const accel_command& command, const std::atomic<bool>& stop)>;
 
   // Throws std::bad_alloc where the system has no descriptor left.
-  WorkerQueue(uint32_t depth, Execute execute);
+  // timed: completions say what execute took.
+  WorkerQueue(uint32_t depth, Execute execute, bool timed = true);
   ~WorkerQueue();
   WorkerQueue(const WorkerQueue&) = delete;
   WorkerQueue& operator=(const WorkerQueue&) = delete;
@@ -32,6 +33,8 @@ class WorkerQueue {
   int32_t wait(uint64_t timeout_ns) const;
   int32_t descriptor() const { return event_; }
   int32_t cancel(uint64_t tag);
+  // Does a command wait?
+  bool has_more() const;
   // Drops everything. When it returns, no command runs.
   void clear();
 
@@ -43,10 +46,11 @@ class WorkerQueue {
 
   const uint32_t depth_;
   const Execute execute_;
+  const bool timed_;
   const int event_;  // an eventfd, readable while done_ is not empty
   std::thread thread_;
   std::atomic<bool> stop_{false};  // of the command that runs
-  std::mutex mutex_;               // guards the rest
+  mutable std::mutex mutex_;       // guards the rest
   std::condition_variable wake_, idle_;
   std::deque<accel_command> waiting_;
   std::deque<accel_completion> done_;

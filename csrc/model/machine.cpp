@@ -40,11 +40,15 @@ void check_sizes(const Command& command) {
 
 }  // namespace
 
+std::shared_ptr<const Machine::Design> Machine::design_of(const Config& config) {
+  config.check();
+  return std::make_shared<const Design>(Design{config, unknown_key_program(config), known_key_program(config)});
+}
+
 Machine::Machine(const Config& config)
-    : config_((config.check(), config)),
+    : design_(design_of(config)),
+      config_(design_->config),
       core_clock_(config.clock.core_divider),
-      unknown_(unknown_key_program(config_)),
-      known_(known_key_program(config_)),
       link_(config_),
       dram_(config_),
       sram_(config_),
@@ -108,6 +112,7 @@ void Machine::submit(Command command) {
   it.items = is_merkle(command.opcode) ? command.count / 2 : command.count;
   it.command = std::move(command);
   it.number = submitted_++;
+  items_under_way_ += it.command.count;
   queue_.push(it.arrived, EventKind::kArrive, number);
 }
 
@@ -187,8 +192,8 @@ void Machine::run_until(Tick limit) {
   if (limit != kNever) now_ = std::max(now_, limit);
 }
 
-void Machine::run_until_accepted() {
-  while (accepted_ != submitted_ && !queue_.empty()) drain(queue_.next());
+void Machine::run_until_below(uint64_t items) {
+  while (items_under_way_ >= items && !queue_.empty()) drain(queue_.next());
 }
 
 void Machine::run() {

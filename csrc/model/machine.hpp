@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,16 +63,17 @@ struct Pressure {
 class Machine {
  public:
   explicit Machine(const Config& config);
-  Machine(const Machine&) = delete;
+  // Goes on by itself, from the same state.
+  Machine(const Machine&) = default;
   Machine& operator=(const Machine&) = delete;
 
   // Throws std::invalid_argument where a command makes no sense.
   void submit(Command command);
 
   void run_until(Tick limit);
-  // Until every submitted command has an entry of the submission queue: what comes then arrives no later than a host
-  // that is always ready would have it.
-  void run_until_accepted();
+  // Until fewer than `items` items of submitted commands are not completed: a host that keeps so many under way submits
+  // then.
+  void run_until_below(uint64_t items);
   // Until all is done.
   void run();
 
@@ -169,11 +171,17 @@ class Machine {
   static uint32_t key_of(const Command& command, uint64_t item);
   static uint64_t input_bytes(const Command& command, uint64_t item);
   static uint64_t output_bytes(const Active& active);
-  const Program& program_of(const Task& task) const { return task.has_table ? known_ : unknown_; }
+  const Program& program_of(const Task& task) const { return task.has_table ? design_->known : design_->unknown; }
 
-  const Config config_;
+  struct Design {
+    Config config;
+    Program unknown, known;
+  };
+  static std::shared_ptr<const Design> design_of(const Config& config);
+
+  const std::shared_ptr<const Design> design_;  // shared by copies: what is below refers to it
+  const Config& config_;
   const Clock core_clock_;
-  const Program unknown_, known_;
   EventQueue queue_;
   Tick now_ = 0;
   uint64_t events_ = 0;
@@ -207,7 +215,7 @@ class Machine {
 
   // What the statistics are made of.
   std::vector<Completion> completions_;
-  uint64_t submitted_ = 0, accepted_ = 0, completed_ = 0;
+  uint64_t submitted_ = 0, completed_ = 0, items_under_way_ = 0;
   Slots in_system_{~uint64_t{0}};
   Tick first_arrival_ = kNever, last_completion_ = 0;
   std::array<uint64_t, kOpcodes> commands_of_{}, items_of_{};

@@ -15,7 +15,6 @@ void Machine::arrive(uint32_t command) {
 void Machine::try_submit() {
   while (!host_waiting_.empty() && !submission_.full()) {
     submission_.take(now_);
-    ++accepted_;
     const Tick there = link_.to_chip(now_, config_.submission.descriptor_bytes);
     queue_.push(there, EventKind::kDescriptor, host_waiting_.front());
     host_waiting_.pop_front();
@@ -113,6 +112,7 @@ void Machine::complete(uint32_t command) {
   const auto opcode = static_cast<size_t>(what.opcode);
   ++commands_of_[opcode];
   items_of_[opcode] += what.count;
+  items_under_way_ -= what.count;
   ++completed_;
   in_system_.release(now_);
   last_completion_ = now_;

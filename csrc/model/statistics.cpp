@@ -163,7 +163,7 @@ void Machine::add_cores(Figures& figures) const {
   figures.add("gtable.reads", "reads", "points read from the shared table", gtable_.reads());
   figures.add("gtable.waited_ticks", "ticks", "that reads waited for a port, together", gtable_.waited());
   figures.add("timeline.dropped", "events", "events that the timeline has no room for", timeline_.dropped());
-  figures.add("model.events", "events", "discrete events that were handled", events_);
+  figures.add("simulation.events", "events", "discrete events that were handled", events_);
 }
 
 uint64_t Machine::products() const {

@@ -56,9 +56,9 @@ class OpenDevice {
     return next(queue);
   }
   uint64_t stat(const std::string& name) {
-    std::vector<accel_driver_stat> all(64);
-    const int32_t count = driver().stats(device, all.data(), 64);
-    for (int32_t i = 0; i < count && i < 64; ++i) {
+    std::vector<accel_driver_stat> all(256);
+    const int32_t count = driver().stats(device, all.data(), 256);
+    for (int32_t i = 0; i < count && i < 256; ++i) {
       if (all[i].name == name) return all[i].value;
     }
     ADD_FAILURE() << "no stat " << name;
