@@ -125,7 +125,7 @@ install_accel() {
     test) extras=all,dev ;;
     ci) extras=all,dev,docs ;;
   esac
-  local build=("scikit-build-core>=1.0" "pybind11>=3.0")
+  local build=("scikit-build-core>=1.0" "pybind11>=3.0" "cython>=3.1" "cython-cmake>=0.3")
   { has cmake && cmake_is_new_enough; } || build+=(cmake)
   has ninja || build+=(ninja)
   export PATH="$PWD/$venv/bin:$PATH"

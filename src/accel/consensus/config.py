@@ -35,7 +35,9 @@ class CoreConfig(NamedTuple):
     future_messages: int = 32
     """Messages of the next height that are kept for each sender."""
     pending_verifications: int = 64
-    """Messages of each sender that may be under verification at one time."""
+    """Votes of each sender that may be under verification at one time."""
+    pending_blocks: int = 4
+    """Proposals and decisions of each sender that may be under verification at one time."""
     max_block_bytes: int = 1 << 20
     catch_up: int = 16
     """Decisions that are sent at once to a peer that lags behind."""

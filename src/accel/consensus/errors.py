@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accel.errors import AccelError, ArgumentError, EncodingError
 
-__all__ = ["CertificateError", "ConsensusError", "EventError", "MessageError", "ValidatorSetError"]
+__all__ = ["CertificateError", "ConsensusError", "EventError", "MessageError", "RecoveryError", "ValidatorSetError"]
 
 
 class ConsensusError(AccelError):
@@ -17,6 +17,10 @@ class MessageError(ConsensusError, EncodingError):
 
 class ValidatorSetError(ConsensusError, ArgumentError):
     """Keys or powers do not make a validator set."""
+
+
+class RecoveryError(ConsensusError):
+    """The write-ahead log does not fit together. Nothing may be signed by what it says."""
 
 
 class EventError(ConsensusError, ArgumentError):

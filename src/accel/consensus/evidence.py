@@ -1,0 +1,63 @@
+"""Evidence of double signing: finding it in what was signed.
+
+An honest validator signs one proposal, one prevote and one precommit in a round. Two different ones with its signatures
+prove the contrary to anybody (`accel.consensus.certificates.SignerRing.check_evidence`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from accel.consensus.errors import CertificateError
+from accel.consensus.messages import Certificate, Evidence, Proposal, Statement, Vote
+
+__all__ = ["accusation", "check_conflict", "differ", "find", "from_certificates"]
+
+
+def accusation(statement: Statement) -> tuple[int, int, int, int]:
+    """Return what a signer can be accused of once: height, type, round, and its position."""
+    return statement.height, statement.kind, statement.round, statement.validator
+
+
+def differ(first: Statement, second: Statement) -> bool:
+    """Return whether one signer's statements of one type, height and round say different things."""
+    return first.block_id != second.block_id or first.valid_round != second.valid_round
+
+
+def check_conflict(evidence: Evidence) -> None:
+    """Check everything about evidence but its signatures.
+
+    Raises:
+        CertificateError: The statements are of different signers, types, heights or rounds, or say the same; `reason`
+            is ``conflict``.
+    """
+    first, second = evidence
+    if accusation(first) != accusation(second):
+        raise CertificateError("conflict", "evidence: not of one signer, type, height and round")
+    if not differ(first, second):
+        raise CertificateError("conflict", "evidence: both statements say the same")
+
+
+def find(signed: Iterable[Vote | Proposal | Statement]) -> list[Evidence]:
+    """Return one piece of evidence for each signer, type, height and round that two statements conflict in.
+
+    Args:
+        signed: What validators of one chain signed, in any order; signatures are not checked here.
+    """
+    firsts: dict[tuple[int, int, int, int], Statement] = {}
+    found: dict[tuple[int, int, int, int], Evidence] = {}
+    for item in signed:
+        statement = item if isinstance(item, Statement) else item.statement()
+        key = accusation(statement)
+        first = firsts.setdefault(key, statement)
+        if key not in found and differ(first, statement):
+            found[key] = Evidence(first, statement)
+    return list(found.values())
+
+
+def from_certificates(first: Certificate, second: Certificate) -> list[Evidence]:
+    """Return the evidence in two certificates of one kind, height and round for different blocks.
+
+    Validators with more than a third of the power signed both.
+    """
+    return find([*first.votes(), *second.votes()])

@@ -1,0 +1,93 @@
+"""What a core waits for on its way persist → durable → sign → send. Compiled like the core."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import cython
+
+from accel.consensus.errors import EventError
+from accel.consensus.messages import Certificate, Intent
+from accel.consensus.records import IntentRecord, Record
+
+__all__ = ["Journal"]
+
+
+@cython.cclass
+class Journal:
+    """Records that are not durable yet, and intents that are not signed yet."""
+
+    _last: int
+    _undurable: deque[tuple[int, Record]]
+    _unsigned: dict[int, tuple[Intent, bytes, Certificate | None]]
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._undurable = deque()
+        self._unsigned = {}
+
+    @property
+    def undurable(self) -> int:
+        """Number of records that are not known to be durable."""
+        return len(self._undurable)
+
+    @property
+    def unsigned(self) -> int:
+        """Number of intents without a signature."""
+        return len(self._unsigned)
+
+    def append(self, record: Record) -> int:
+        """Note a record that is being persisted, and return its identifier."""
+        self._last += 1
+        self._undurable.append((self._last, record))
+        return self._last
+
+    def intend(self, record: IntentRecord, block: bytes, certificate: Certificate | None) -> int:
+        """Note an intent that is being persisted, with what a proposal carries besides."""
+        number = self.append(record)
+        self._unsigned[number] = (record.intent, block, certificate)
+        return number
+
+    def forget_intents(self) -> None:
+        """Give up what has not been signed: its height is over."""
+        self._unsigned = {}
+
+    def durable(self, number: int) -> list[tuple[int, Record]]:
+        """Return the records that have become durable, without intents that were given up.
+
+        Raises:
+            EventError: There is no record of that identifier.
+        """
+        self._check(number)
+        found = []
+        while self._undurable and self._undurable[0][0] <= number:
+            entry = self._undurable.popleft()
+            if not isinstance(entry[1], IntentRecord) or entry[0] in self._unsigned:
+                found.append(entry)
+        return found
+
+    def signed(self, number: int, signature: bytes) -> tuple[Intent, bytes, Certificate | None] | None:
+        """Return the intent that has been signed, and what a proposal carries; None if it was given up.
+
+        Raises:
+            EventError: There is no such intent, it is not durable, or that is no signature.
+        """
+        self._check(number)
+        if len(signature) != 64:
+            raise EventError(f"Signed: expected a signature of 64 bytes, got {len(signature)}")
+        if self._undurable and self._undurable[0][0] <= number:
+            raise EventError(f"Signed: record {number} is not durable")
+        return self._unsigned.pop(number, None)
+
+    def refused(self, number: int) -> bool:
+        """Give up an intent that the signer does not sign; False if it was given up before.
+
+        Raises:
+            EventError: There is no such record.
+        """
+        self._check(number)
+        return self._unsigned.pop(number, None) is not None
+
+    def _check(self, number: int) -> None:
+        if not 1 <= number <= self._last:
+            raise EventError(f"id: expected a record from 1 to {self._last}, got {number}")
