@@ -107,7 +107,7 @@ class Network:
         *,
         heights: int = 1,
         config: CoreConfig = CONFIG,
-        delay: Callable[[int, int, m.Message, int], Iterable[int]] = lambda source, to, message, now: (1_000,),
+        delay: Callable[[int, int, m.Message, int], Iterable[int]] = lambda *_: (1_000,),
         core_class: Any = Core,
     ) -> None:
         self.heights = heights
@@ -124,9 +124,9 @@ class Network:
             return all(self.verify(vote) for vote in message.certificate.votes())
         if isinstance(message, m.Proposal) and block_id(message.block) != message.block_id:
             return False
-        if isinstance(message, m.Proposal) and message.certificate is not None:
-            if not all(self.verify(vote) for vote in message.certificate.votes()):
-                return False
+        certificate = message.certificate if isinstance(message, m.Proposal) else None
+        if certificate is not None and not all(self.verify(vote) for vote in certificate.votes()):
+            return False
         statement = message.statement()
         intent = m.Intent(statement.kind, statement.height, statement.round, statement.valid_round, statement.block_id)
         return message.signature == signature(message.validator, intent)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from accel.errors import AccelError, ArgumentError, EncodingError
 
-__all__ = ["CertificateError", "ConsensusError", "EventError", "MessageError", "RecoveryError", "ValidatorSetError"]
+__all__ = [
+    "CertificateError",
+    "ConsensusError",
+    "EventError",
+    "MessageError",
+    "RecoveryError",
+    "ScenarioError",
+    "ValidatorSetError",
+]
 
 
 class ConsensusError(AccelError):
@@ -21,6 +29,10 @@ class ValidatorSetError(ConsensusError, ArgumentError):
 
 class RecoveryError(ConsensusError):
     """The write-ahead log does not fit together. Nothing may be signed by what it says."""
+
+
+class ScenarioError(ConsensusError, ArgumentError):
+    """A Twins scenario, or a file of them, does not describe one."""
 
 
 class EventError(ConsensusError, ArgumentError):

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from accel.consensus.errors import CertificateError
-from accel.consensus.messages import Certificate, Evidence, Proposal, Statement, Vote
+from accel.consensus.messages import PREVOTE, Certificate, Evidence, Proposal, Statement, Vote
+from accel.consensus.validators import ValidatorSet
 
-__all__ = ["accusation", "check_conflict", "differ", "find", "from_certificates"]
+__all__ = ["accusation", "check_conflict", "differ", "find", "find_amnesia", "from_certificates"]
 
 
 def accusation(statement: Statement) -> tuple[int, int, int, int]:
@@ -61,3 +62,38 @@ def from_certificates(first: Certificate, second: Certificate) -> list[Evidence]
     Validators with more than a third of the power signed both.
     """
     return find([*first.votes(), *second.votes()])
+
+
+def find_amnesia(signed: Iterable[Vote | Proposal], validators: ValidatorSet) -> list[int]:
+    """Return who voted against its own lock: precommitted a block, then prevoted another that nothing released it for.
+
+    After a precommit for v in round r, rules 22 and 28 allow a prevote for another block w in a later round s only if w
+    has the prevotes of more than two thirds in a round from r to s − 1. Votes of different rounds do not conflict by
+    themselves, so unlike double signing this is an audit of a transcript: it accuses rightly if the transcript holds
+    the certificate that released the lock, in a proposal or as votes, wherever there was one.
+
+    Args:
+        signed: Votes and proposals of one height, in any order; signatures are not checked here.
+        validators: The validator set of that height.
+
+    Returns:
+        Positions, ascending.
+    """
+    prevotes: dict[tuple[int, bytes], set[int]] = {}
+    precommits: set[tuple[int, int, bytes]] = set()
+    for item in signed:
+        votes = [item] if isinstance(item, Vote) else item.certificate.votes() if item.certificate else []
+        for vote in votes:
+            if vote.block_id and vote.kind == PREVOTE:
+                prevotes.setdefault((vote.round, vote.block_id), set()).add(vote.validator)
+            elif vote.block_id:
+                precommits.add((vote.validator, vote.round, vote.block_id))
+    powers = validators.powers
+    polkas = {key for key, voters in prevotes.items() if sum(powers[i] for i in voters) >= validators.quorum}
+    guilty = set()
+    for validator, locked, block_id in precommits:
+        for (round_, other), voters in prevotes.items():
+            if round_ > locked and other != block_id and validator in voters:
+                released = any(block == other and locked <= polka < round_ for polka, block in polkas)
+                guilty |= set() if released else {validator}
+    return sorted(guilty)

@@ -1,0 +1,81 @@
+"""Twins scenarios: who has a twin, who leads, and how the network is split at each step.
+
+Twins (arXiv 2004.10617) makes a validator Byzantine by running it twice: both instances hold its key and follow the
+rules, each by what it has seen. Splits of the network between them, and the choice of leaders, then give equivocation,
+withheld messages and lost state, without any code for misbehaviour.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeAlias
+
+from accel.consensus.errors import ScenarioError
+from accel.consensus.messages import MAX_VALIDATORS
+
+__all__ = ["STEPS", "Scenario", "Split", "node_names", "overlap"]
+
+STEPS: Final = 3
+"""Splits of a round: when its proposals, its prevotes and its precommits are delivered."""
+
+Split: TypeAlias = tuple[int, ...]
+"""The group of each node; messages reach the nodes of the same group, the others never."""
+
+
+class Scenario(NamedTuple):
+    """One run at one height: some rounds under splits, then a healed network until all honest validators decide."""
+
+    powers: tuple[int, ...]
+    """Voting power of each validator."""
+    twins: tuple[int, ...]
+    """The validators that run twice, ascending."""
+    leaders: tuple[int, ...]
+    """The proposer of each round; after these the rotation goes on as usual."""
+    splits: tuple[tuple[Split, Split, Split], ...]
+    """For each round the splits at its three steps."""
+
+    @property
+    def nodes(self) -> int:
+        """Number of instances: the validators in their order, then the twins."""
+        return len(self.powers) + len(self.twins)
+
+    @property
+    def twin_power(self) -> int:
+        """Power of the validators that have a twin."""
+        return sum(self.powers[twin] for twin in self.twins)
+
+    @property
+    def may_fork(self) -> bool:
+        """Whether the twins are as powerful as two quorums' least overlap: below that no scenario forks."""
+        return self.twin_power >= overlap(self.powers)
+
+    def check(self) -> None:
+        """Check that everything names nodes that there are.
+
+        Raises:
+            ScenarioError: A position, a power or a number of groups is wrong; it says which.
+        """
+        count = len(self.powers)
+        if not 1 <= count <= MAX_VALIDATORS or min(self.powers) < 1:
+            raise ScenarioError(f"powers: expected 1 to {MAX_VALIDATORS} powers of 1 or more, got {self.powers}")
+        if list(self.twins) != sorted(set(self.twins)) or any(not 0 <= twin < count for twin in self.twins):
+            raise ScenarioError(f"twins: expected ascending positions below {count}, got {self.twins}")
+        if any(not 0 <= leader < count for leader in self.leaders):
+            raise ScenarioError(f"leaders: expected positions below {count}, got {self.leaders}")
+        if len(self.leaders) < len(self.splits):
+            raise ScenarioError(f"leaders: expected {len(self.splits)}, one for each round, got {len(self.leaders)}")
+        for round_, steps in enumerate(self.splits):
+            if len(steps) != STEPS or any(len(split) != self.nodes for split in steps):
+                raise ScenarioError(
+                    f"splits: expected {STEPS} of {self.nodes} nodes in each round, not so in round {round_}"
+                )
+
+
+def overlap(powers: tuple[int, ...]) -> int:
+    """Return the least power that two quorums of more than two thirds have in common: more than a third."""
+    total = sum(powers)
+    return 2 * (total * 2 // 3 + 1) - total
+
+
+def node_names(scenario: Scenario) -> list[str]:
+    """Return the nodes' names: ``0``, ``1``, …, then ``0'`` for the twin of 0."""
+    return [str(i) for i in range(len(scenario.powers))] + [f"{twin}'" for twin in scenario.twins]
