@@ -781,8 +781,15 @@ class Core:
         elif status.round > self._round:
             self._out.append(Send(sender, self._status()))
         else:
-            for message in relay.missing(status, self._round, self._current):
-                self._out.append(Send(sender, message))
+            past = self._heard.get(status.round)
+            if status.round < self._round and past is not None:  # what ends its round
+                self._relay(sender, relay.missing(status, status.round, past))
+            self._relay(sender, relay.missing(status, self._round, self._current))
+
+    @cython.cfunc
+    def _relay(self, to: int, found: list[Message]) -> None:
+        for message in found:
+            self._out.append(Send(to, message))
 
     # ------------------------------------------------------------------ evidence
 
