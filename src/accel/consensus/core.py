@@ -70,7 +70,7 @@ from accel.consensus.messages import (
     Status,
     Vote,
 )
-from accel.consensus.records import DecisionRecord, EvidenceRecord, IntentRecord, Record, ValidRecord
+from accel.consensus.records import DecisionRecord, EvidenceRecord, IntentRecord, Record, ValidRecord, VoteRecord
 from accel.consensus.recovery import recover
 from accel.consensus.validators import ValidatorSet
 from accel.consensus.votes import HeightVotes, RoundVotes, VoteSet
@@ -270,6 +270,7 @@ class Core:
             self._on_applied(event)
         elif isinstance(event, SignRefused):
             self._count("sign_refused" if self._journal.refused(event.id) else "late_signature")
+            self._log_intent()
         elif isinstance(event, Start):
             if self._started:
                 raise EventError("event: Start came twice")
@@ -379,6 +380,7 @@ class Core:
             self._decision = Decision(found.decision.block, found.decision.certificate)
             self._deliver()
         elif found.intent is not None:
+            self._restore_votes(found.votes, found.intent)
             self._resume(found.intent, found.lock, found.valid)
         else:
             self._restore_valid(found.valid)
@@ -392,6 +394,16 @@ class Core:
             self._valid_round = valid.certificate.round
             self._valid_block = valid.block
             self._valid_certificate = valid.certificate
+
+    @cython.cfunc
+    def _restore_votes(self, votes: tuple[Vote, ...], last: Intent) -> None:
+        """Take back the validator's own votes: others may lack them, and nobody else may have them any more."""
+        for vote in votes:
+            is_last = (vote.kind, vote.round) == (last.kind, last.round)  # which is signed again
+            if vote.validator == self._me and not is_last and self._heard.known(vote) is None:
+                heard = self._heard.at(vote.round)
+                heard.votes(vote.kind).add(vote)
+                heard.hear(vote.validator)
 
     @cython.cfunc
     def _resume(self, intent: Intent, lock: ValidRecord | None, valid: ValidRecord | None) -> None:
@@ -623,8 +635,15 @@ class Core:
 
     @cython.cfunc
     def _intend(self, intent: Intent, block: bytes, certificate: Certificate | None) -> None:
-        record = IntentRecord(intent, self._locked_round, self._valid_round)
-        self._out.append(Persist(self._journal.intend(record, block, certificate), record))
+        self._journal.intend(IntentRecord(intent, self._locked_round, self._valid_round), block, certificate)
+        self._log_intent()
+
+    @cython.cfunc
+    def _log_intent(self) -> None:
+        """Persist the next intent, once the one before is signed: so the log has each vote before it has the next."""
+        waiting = self._journal.next_intent()
+        if waiting is not None:
+            self._out.append(Persist(*waiting))
 
     @cython.cfunc
     def _on_durable(self, event: Durable) -> None:
@@ -647,8 +666,12 @@ class Core:
         if intent.kind != PROPOSAL:
             vote = Vote(intent.kind, intent.height, intent.round, intent.block_id, self._me, signature)
             self._out.append(Broadcast(vote))
+            self._persist(VoteRecord(vote))
+            self._log_intent()
             self._add_vote(vote, -1)
-        elif intent.round == self._round and self._decision is None:
+            return
+        self._log_intent()
+        if intent.round == self._round and self._decision is None:
             _, height, round_, valid_round, block_id = intent
             proposal = Proposal(height, round_, valid_round, block_id, self._me, signature, block, certificate)
             self._out.append(Broadcast(proposal))

@@ -15,16 +15,18 @@ __all__ = ["Journal"]
 
 @cython.cclass
 class Journal:
-    """Records that are not durable yet, and intents that are not signed yet."""
+    """Records that are not durable yet, and intents that are not signed yet: one of them persisted, others waiting."""
 
     _last: int
     _undurable: deque[tuple[int, Record]]
     _unsigned: dict[int, tuple[Intent, bytes, Certificate | None]]
+    _waiting: deque[tuple[IntentRecord, bytes, Certificate | None]]
 
     def __init__(self) -> None:
         self._last = 0
         self._undurable = deque()
         self._unsigned = {}
+        self._waiting = deque()
 
     @property
     def undurable(self) -> int:
@@ -34,7 +36,7 @@ class Journal:
     @property
     def unsigned(self) -> int:
         """Number of intents without a signature."""
-        return len(self._unsigned)
+        return len(self._unsigned) + len(self._waiting)
 
     def append(self, record: Record) -> int:
         """Note a record that is being persisted, and return its identifier."""
@@ -42,15 +44,23 @@ class Journal:
         self._undurable.append((self._last, record))
         return self._last
 
-    def intend(self, record: IntentRecord, block: bytes, certificate: Certificate | None) -> int:
-        """Note an intent that is being persisted, with what a proposal carries besides."""
+    def intend(self, record: IntentRecord, block: bytes, certificate: Certificate | None) -> None:
+        """Note an intent that is to be persisted, with what a proposal carries besides."""
+        self._waiting.append((record, block, certificate))
+
+    def next_intent(self) -> tuple[int, IntentRecord] | None:
+        """Return the intent to persist now, with its identifier; None while another one is unsigned."""
+        if self._unsigned or not self._waiting:
+            return None
+        record, block, certificate = self._waiting.popleft()
         number = self.append(record)
         self._unsigned[number] = (record.intent, block, certificate)
-        return number
+        return number, record
 
     def forget_intents(self) -> None:
         """Give up what has not been signed: its height is over."""
         self._unsigned = {}
+        self._waiting.clear()
 
     def durable(self, number: int) -> list[tuple[int, Record]]:
         """Return the records that have become durable, without intents that were given up.

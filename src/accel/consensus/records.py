@@ -8,6 +8,7 @@ type   fields after the type byte
 2      valid value: block (length 4 and bytes), then the certificate of its prevotes
 3      decision: block (length 4 and bytes), then the certificate of its precommits
 4      evidence: two statements
+5      vote: a statement, the validator's own
 ====== =============================================================================================================
 """
 
@@ -18,7 +19,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from accel.consensus import messages
 from accel.consensus.errors import MessageError
-from accel.consensus.messages import Certificate, Evidence, Intent
+from accel.consensus.messages import Certificate, Evidence, Intent, Vote
 
 __all__ = [
     "DecisionRecord",
@@ -26,6 +27,7 @@ __all__ = [
     "IntentRecord",
     "Record",
     "ValidRecord",
+    "VoteRecord",
     "decode_record",
     "encode_record",
 ]
@@ -64,7 +66,16 @@ class EvidenceRecord(NamedTuple):
     evidence: Evidence
 
 
-Record: TypeAlias = IntentRecord | ValidRecord | DecisionRecord | EvidenceRecord
+class VoteRecord(NamedTuple):
+    """The validator has signed this vote and may have sent it: it must be able to send it again.
+
+    Nothing waits for this record, so it needs no sync of its own. It comes before the next intent in the log.
+    """
+
+    vote: Vote
+
+
+Record: TypeAlias = IntentRecord | ValidRecord | DecisionRecord | EvidenceRecord | VoteRecord
 
 
 def _on_wire(round_: int) -> int:
@@ -104,6 +115,8 @@ def encode_record(record: Record) -> bytes:
         return head + _LENGTH.pack(len(record.block)) + record.block + messages.encode_certificate(record.certificate)
     if isinstance(record, EvidenceRecord):
         return b"\4" + messages.encode_evidence(record.evidence)
+    if isinstance(record, VoteRecord):
+        return b"\5" + messages.encode(record.vote)
     raise TypeError(f"record: expected a record, got {type(record).__name__}")
 
 
@@ -129,8 +142,13 @@ def decode_record(data: bytes) -> Record:
         return _decode_intent(body)
     if kind == b"\4":
         return EvidenceRecord(messages.decode_evidence(body))
+    if kind == b"\5":
+        vote = messages.decode(body)
+        if not isinstance(vote, Vote):
+            raise MessageError(f"vote: expected a vote, got a {type(vote).__name__}")
+        return VoteRecord(vote)
     if kind not in (b"\2", b"\3"):
-        raise MessageError(f"record type: expected 1 to 4, got {kind.hex() or 'nothing'}")
+        raise MessageError(f"record type: expected 1 to 5, got {kind.hex() or 'nothing'}")
     if len(body) < _LENGTH.size:
         raise MessageError(f"block length: expected 4 bytes, got {len(body)}")
     (length,) = _LENGTH.unpack_from(body)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from accel.consensus.errors import RecoveryError
-from accel.consensus.messages import NO_ROUND, Evidence, Intent
-from accel.consensus.records import DecisionRecord, EvidenceRecord, IntentRecord, Record, ValidRecord
+from accel.consensus.messages import NO_ROUND, Evidence, Intent, Vote
+from accel.consensus.records import DecisionRecord, EvidenceRecord, IntentRecord, Record, ValidRecord, VoteRecord
 
 __all__ = ["Recovered", "recover"]
 
@@ -21,11 +21,15 @@ class Recovered(NamedTuple):
     valid: ValidRecord | None
     decision: DecisionRecord | None
     evidence: tuple[Evidence, ...]
+    votes: tuple[Vote, ...]
+    """The validator's own, in the order in which it signed them."""
 
 
 def _height(record: Record) -> int:
     if isinstance(record, IntentRecord):
         return record.intent.height
+    if isinstance(record, VoteRecord):
+        return record.vote.height
     return record.evidence.height if isinstance(record, EvidenceRecord) else record.certificate.height
 
 
@@ -39,6 +43,7 @@ def recover(records: Iterable[Record], height: int) -> Recovered:
     values: dict[int, ValidRecord] = {}
     decision: DecisionRecord | None = None
     evidence: list[Evidence] = []
+    votes: list[Vote] = []
     for record in records:
         if _height(record) != height:
             continue
@@ -48,6 +53,8 @@ def recover(records: Iterable[Record], height: int) -> Recovered:
             values[record.certificate.round] = record
         elif isinstance(record, DecisionRecord):
             decision = decision or record
+        elif isinstance(record, VoteRecord):
+            votes.append(record.vote)
         else:
             evidence.append(record.evidence)
     locked_round = last.locked_round if last else NO_ROUND
@@ -59,4 +66,5 @@ def recover(records: Iterable[Record], height: int) -> Recovered:
         values[max(values)] if values else None,
         decision,
         tuple(evidence),
+        tuple(votes),
     )
