@@ -6,11 +6,12 @@
 
 from accel.consensus import actions, events, messages, records
 from accel.consensus.config import CoreConfig
-from accel.consensus.core import Core
+from accel.consensus.core import RULES, Core
 from accel.consensus.errors import CertificateError, ConsensusError, EventError, MessageError, ValidatorSetError
 from accel.consensus.validators import Validator, ValidatorSet
 
 __all__ = [
+    "RULES",
     "CertificateError",
     "ConsensusError",
     "Core",
