@@ -65,7 +65,7 @@ class Node:
         if isinstance(action, a.Sign):
             return [e.Signed(action.id, signature(self.i, action.intent))]
         if isinstance(action, a.Verify):
-            return [e.Verified(action.id, network.verify(action.message))]
+            return [e.Verified(action.id, network.verify(action.message), network.valid(action.message))]
         if isinstance(action, a.Propose):
             block = network.blocks(self.i, action.height, action.round)
             return [] if block is None else [e.Proposed(action.height, action.round, block_id(block), block)]
@@ -109,7 +109,9 @@ class Network:
         config: CoreConfig = CONFIG,
         delay: Callable[[int, int, m.Message, int], Iterable[int]] = lambda *_: (1_000,),
         core_class: Any = Core,
+        valid: Callable[[m.Message], bool] = lambda _: True,
     ) -> None:
+        self.valid = valid
         self.heights = heights
         self.now = 0
         self.delay = delay

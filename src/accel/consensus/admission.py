@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
+import cython
+
 from accel.consensus.certificates import check_form
 from accel.consensus.errors import CertificateError
 from accel.consensus.evidence import accusation, differ
@@ -12,6 +14,9 @@ from accel.consensus.validators import ValidatorSet
 from accel.consensus.votes import HeightVotes
 
 __all__ = ["Verifications", "decision_fault", "fault", "late_fault", "proposal_fault", "vote_fault"]
+
+COMPILED: Final = cython.compiled
+"""Whether this module runs compiled."""
 
 _ADMIT: Final = ""
 

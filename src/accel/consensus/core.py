@@ -77,6 +77,9 @@ from accel.consensus.votes import HeightVotes, RoundVotes, VoteSet
 
 __all__ = ["RULES", "Core"]
 
+COMPILED: Final = cython.compiled
+"""Whether this module runs compiled."""
+
 RULES: Final = (16, 18, 21, 24, 26, 30, 32, 35, 38, 42, 45, 48, 51, 56, 59, 63, 67)
 """The lines of the paper that do something, each once: what `Core.rules_hit` counts."""
 

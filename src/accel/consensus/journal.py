@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 import cython
 
@@ -11,6 +12,9 @@ from accel.consensus.messages import Certificate, Intent
 from accel.consensus.records import IntentRecord, Record
 
 __all__ = ["Journal"]
+
+COMPILED: Final = cython.compiled
+"""Whether this module runs compiled."""
 
 
 @cython.cclass

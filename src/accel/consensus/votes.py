@@ -6,6 +6,8 @@ differs, both are evidence.
 
 from __future__ import annotations
 
+from typing import Final
+
 import cython
 
 from accel.consensus.evidence import find
@@ -13,6 +15,9 @@ from accel.consensus.messages import PREVOTE, Certificate, Evidence, Proposal, S
 from accel.consensus.validators import ValidatorSet
 
 __all__ = ["HeightVotes", "RoundVotes", "VoteSet"]
+
+COMPILED: Final = cython.compiled
+"""Whether this module runs compiled."""
 
 
 @cython.cclass
