@@ -8,12 +8,14 @@ one call to `accel.sm2.verify_digest_many`.
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from accel import sm2
+from accel import sm2, sm3
 from accel.consensus.errors import CertificateError
 from accel.consensus.evidence import check_conflict
 from accel.consensus.messages import PRECOMMIT, PREVOTE, Certificate, Evidence, Proposal, Statement, Vote
@@ -23,6 +25,18 @@ if TYPE_CHECKING:
     from accel.batch import ByteArray
 
 __all__ = ["SignerRing", "check_form"]
+
+# ENTL, the ID, and a, b, x_G, y_G of the curve: what ZA hashes before the key (GB/T 32918.2, 5.5; GB/T 32918.5, 4.2).
+_ZA_PREFIX: Final = (
+    (8 * len(sm2.DEFAULT_ID)).to_bytes(2, "big")
+    + sm2.DEFAULT_ID
+    + bytes.fromhex(
+        "fffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffc"
+        "28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93"
+        "32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7"
+        "bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0"
+    )
+)
 
 
 def check_form(
@@ -71,18 +85,22 @@ def _check_signers(certificate: Certificate, validators: ValidatorSet) -> None:
             "signers", f"signatures: expected {len(signers)}, one for each signer, got {len(certificate.signatures)}"
         )
     powers = validators.powers
-    previous, power = -1, 0
-    for signer in signers:
-        if not 0 <= signer < len(powers):
-            raise CertificateError("unknown", f"signers: expected positions below {len(powers)}, got {signer}")
-        if signer == previous:
-            raise CertificateError("duplicate", f"signers: {signer} comes twice")
-        if signer < previous:
-            raise CertificateError("unsorted", f"signers: {signer} comes after {previous}")
-        power += powers[signer]
-        previous = signer
+    if signers and (signers[0] < 0 or max(signers) >= len(powers)):
+        unknown = next(signer for signer in signers if not 0 <= signer < len(powers))
+        raise CertificateError("unknown", f"signers: expected positions below {len(powers)}, got {unknown}")
+    if any(map(operator.ge, signers, signers[1:])):
+        raise _disorder(signers)
+    power = sum(map(powers.__getitem__, signers))
     if power < validators.quorum:
         raise CertificateError("power", f"signers: expected a power of at least {validators.quorum}, got {power}")
+
+
+def _disorder(signers: tuple[int, ...]) -> CertificateError:
+    """Return the error for signers that do not ascend."""
+    first, second = next(pair for pair in itertools.pairwise(signers) if pair[0] >= pair[1])
+    if first == second:
+        return CertificateError("duplicate", f"signers: {second} comes twice")
+    return CertificateError("unsorted", f"signers: {second} comes after {first}")
 
 
 class SignerRing:
@@ -99,13 +117,14 @@ class SignerRing:
         BadKeyError: A validator's key is no point of the curve.
     """
 
-    __slots__ = ("_chain_id", "_keys", "_ring", "_validators")
+    __slots__ = ("_chain_id", "_ring", "_validators", "_za")
 
     def __init__(self, validators: ValidatorSet, chain_id: bytes, *, memory_limit: int | None = None) -> None:
         self._validators = validators
         self._chain_id = chain_id
-        self._keys = np.frombuffer(b"".join(v.public_key for v in validators.validators), np.uint8).reshape(-1, 64)
-        self._ring = sm2.KeyRing(self._keys, memory_limit=memory_limit)
+        keys = [validator.public_key for validator in validators.validators]
+        self._ring = sm2.KeyRing(keys, memory_limit=memory_limit)
+        self._za = sm3.hash_many([_ZA_PREFIX + key for key in keys])
 
     @property
     def validators(self) -> ValidatorSet:
@@ -132,11 +151,14 @@ class SignerRing:
         return status
 
     def _verify(self, signers: Sequence[int], signatures: Sequence[bytes], messages: Sequence[bytes]) -> ByteArray:
-        """Check signatures, each by its signer over its message."""
+        """Check signatures, each by its signer over its message; messages are of one length, or one for all."""
         indices = np.array(signers, np.uint32)
-        digests = sm2.digest_many(self._keys[indices], messages)
+        size = len(messages[0])
+        hashed = np.empty((len(indices), 32 + size), np.uint8)  # ZA ‖ M
+        hashed[:, :32] = self._za.take(indices, axis=0)
+        hashed[:, 32:] = np.frombuffer(b"".join(messages), np.uint8).reshape(-1, size)
         rows = np.frombuffer(b"".join(signatures), np.uint8).reshape(-1, 64)
-        return sm2.verify_digest_many(self._ring[indices], rows, digests)
+        return sm2.verify_digest_many(self._ring[indices], rows, sm3.hash_many(hashed))
 
     def check(
         self,
@@ -162,15 +184,16 @@ class SignerRing:
             CertificateError: As in `check_form`, or a signature is not valid (`reason` is ``signature``).
         """
         check_form(certificate, self._validators, kind=kind, height=height, round=round, block_id=block_id)
-        if any(len(signature) != 64 for signature in certificate.signatures):
+        count = len(certificate.signers)
+        if set(map(len, certificate.signatures)) != {64}:
             raise CertificateError("signature", "signatures: expected 64 bytes each")
         message = certificate.sign_bytes(self._chain_id)
-        status = self._verify(certificate.signers, certificate.signatures, [message] * len(certificate.signers))
-        bad = np.flatnonzero(status != sm2.OK)
-        if bad.size:
-            signer = certificate.signers[int(bad[0])]
+        status = self._verify(certificate.signers, certificate.signatures, [message])
+        valid = status.tobytes().count(sm2.OK)
+        if valid != count:
+            signer = certificate.signers[int(np.flatnonzero(status != sm2.OK)[0])]
             raise CertificateError(
-                "signature", f"signatures: {bad.size} of {len(status)} are not valid, the first by validator {signer}"
+                "signature", f"signatures: {count - valid} of {count} are not valid, the first by validator {signer}"
             )
 
     def check_evidence(self, evidence: Evidence) -> None:

@@ -87,6 +87,7 @@ _STATEMENT = struct.Struct(">BQIIHB32s64s")
 _CERTIFICATE = struct.Struct(">BQI32sH")
 _STATUS = struct.Struct(">QIBB32sH")
 _LENGTH = struct.Struct(">I")
+_BITS: Final = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
 class Intent(NamedTuple):
@@ -410,9 +411,8 @@ def _read_certificate(reader: _Reader) -> Certificate:
     _check_certificate_fields(kind, height, round_, validators)
     bitmap = reader.take(_bitmap_bytes(validators), "bitmap")
     _check_bitmap(bitmap, validators, "bitmap")
-    signers = tuple(i for i in range(validators) if bitmap[i >> 3] >> (i & 7) & 1)
-    raw = reader.take(64 * len(signers), "signatures")
-    signatures = tuple(raw[at : at + 64] for at in range(0, len(raw), 64))
+    signers = tuple([8 * at + bit for at, byte in enumerate(bitmap) for bit in _BITS[byte]])
+    signatures = struct.unpack("64s" * len(signers), reader.take(64 * len(signers), "signatures"))
     return Certificate(kind, height, round_, block_id, validators, signers, signatures)
 
 
