@@ -121,6 +121,15 @@ bench-result: $(VENV)/.test ## measure this machine and keep the result in bench
 	accel bench --native --rounds 10 --output build/bench-pages/result.json $(BENCH_ARGS)
 	python tools/bench_results.py add build/bench-pages/result.json
 
+.PHONY: simulate-long
+simulate-long: $(VENV)/.test ## 100,000 seeds of the consensus simulation; interrupted, it goes on where it was
+	mkdir -p build
+	accel chain simulate --seeds 0..100000 --progress build/simulate-long.json
+
+.PHONY: mutants
+mutants: $(VENV)/.test ## plant every known bug in the consensus engine and find it; the table in docs/consensus-simulation.md
+	python tools/mutant_table.py docs/consensus-simulation.md
+
 .PHONY: cpp-test
 cpp-test: $(VENV)/.test
 	$(call build,checked)

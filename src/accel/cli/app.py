@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from accel.cli import bench, block, certs, demo, hashing, merkle, model, output, system, validate
+from accel.cli import bench, block, certs, chain, demo, hashing, merkle, model, output, system, validate
 
 app = typer.Typer(
     name="accel",
@@ -33,6 +33,7 @@ app.command("bench")(bench.bench)
 app.command("validate")(validate.validate)
 app.command("vectors")(validate.vectors)
 app.add_typer(model.app, name="model")
+app.add_typer(chain.app, name="chain")
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -41,11 +41,11 @@ out, err = _console(stderr=False), _console(stderr=True)
 P = ParamSpec("P")
 
 
-_emitted: list[dict[str, Any]] = []
+_emitted: list[dict[str, Any] | list[Any]] = []
 
 
-def emit(value: dict[str, Any]) -> None:
-    """Print the command's one JSON object."""
+def emit(value: dict[str, Any] | list[Any]) -> None:
+    """Print the command's one JSON value: an object, or a list where names are all that was asked for."""
     _emitted.append(value)
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()
