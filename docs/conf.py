@@ -66,6 +66,11 @@ MODULES = [
     "accel.batch",
     "accel.certificates",
     "accel.config",
+    "accel.consensus.disk",
+    "accel.consensus.driver",
+    "accel.consensus.lastsign",
+    "accel.consensus.signer",
+    "accel.consensus.wal",
     "accel.errors",
     "accel.ledger",
     "accel.merkle",
@@ -93,6 +98,7 @@ nitpick_ignore |= {("c:identifier", name) for name in ("int32_t", "int64_t", "ui
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pyarrow|pa|os|asyncio|pathlib|datetime|hmac|collections\.abc|typing)\..*|Buffer"),
     ("py:class", r"(accel\.)?_native\..*|accel\.ledger\.(damage\.Transaction|layout\.Batch)"),
+    ("py:class", r"accel\.consensus\.(actions|config|core|events|validators)\..*"),
     ("py:class", r"(list\[tuple|dict)\[str"),  # napoleon splits the types of attributes at commas
 ]
 # Aliases in signatures that are written with the module's own names.

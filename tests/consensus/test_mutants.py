@@ -17,6 +17,28 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("quorum-half", "certificate"),
+        ("lock-dropped", "justified"),
+        ("decision-of-another-height", "agreement"),
+        ("prevotes-again", "double signature"),
+        ("evidence-lost", "evidence"),
+        ("sync-left-out", "recovery"),
+        ("status-not-answered", "liveness"),
+        ("wrong-validator-set", "validity"),
+    ],
+)
+def test_a_planted_bug_is_found(name: str, check: str) -> None:
+    done = simulate("--seeds", "0..60", "--mutant", name)
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert [violation["check"] for violation in report["violations"]] == [check]
+    assert report["failing_seeds"] == [report["violations"][0]["seed"]]
+    assert report["mutant"] == name
+
+
 def test_there_are_many_and_they_are_listed() -> None:
     assert len(mutants()) >= 40
     listed = json.loads(simulate("--list-mutants").stdout)

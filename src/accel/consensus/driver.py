@@ -1,7 +1,7 @@
 """A core with its log and its signer: what must happen in one order, whatever runs around it.
 
 `Driver.handle` gives an event to the core and carries out what it asks for. Records are written to the log and synced
-before the core hears `Durable`; only then does the core ask for signatures, and only with a signature does it send.
+before the core hears ``Durable``; only then does the core ask for signatures, and only with a signature does it send.
 Everything else the core asks for (sending, timers, verification, the application) goes to the caller, in order.
 """
 
@@ -63,7 +63,7 @@ class Driver:
         self._heights: deque[tuple[int, int]] = deque()  # (height, number of its first entry), ascending
 
     def handle(self, event: Event) -> None:
-        """Give the core an event, and all that follows from it within this process.
+        """Give the core `event`, and all that follows from it within this process.
 
         Raises:
             LogFailed: The disk failed: the process has to end.

@@ -24,7 +24,7 @@ from accel.errors import ArgumentError
 
 __all__ = ["MAX_SIGNED_BYTES", "LastSign", "LastSignDamaged", "Position", "Slot"]
 
-#: The longest bytes to sign: a vote or a proposal names what it is about by a digest.
+#: How many bytes may be signed. A vote or a proposal names what it is about by a digest.
 MAX_SIGNED_BYTES: Final = 1024
 
 _MAGIC: Final = b"accelsig"
@@ -40,17 +40,14 @@ class LastSignDamaged(ConsensusError, ValueError):  # noqa: N818 - says what is 
 
 
 class Position(NamedTuple):
-    """What may be signed once: one thing for each height, round and step, in this order.
-
-    Attributes:
-        height: From 0 to 2^64 - 1.
-        round: From 0 to 2^32 - 1.
-        step: From 0 to 255: proposal before prevote before precommit.
-    """
+    """What may be signed once: one thing for each height, round and step, in this order."""
 
     height: int
+    """From 0 to 2^64 - 1."""
     round: int
+    """From 0 to 2^32 - 1."""
     step: int
+    """From 0 to 255, a proposal before a prevote before a precommit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +115,7 @@ class LastSign:
 
     @property
     def sign_from(self) -> int:
-        """The first height at which anything may be signed: 1, unless a slot has been damaged."""
+        """The first height at which anything may be signed, which is 1 unless a slot has been damaged."""
         return 1 if self._newest.position.step < _MAX_STEP else self._newest.position.height + 1
 
     def record(self, slot: Slot) -> None:

@@ -6,14 +6,16 @@ entry, so that `WriteAheadLog.forget` can remove what a decided height no longer
 
 A frame, little-endian:
 
-| offset | bytes | field |
-|---|---|---|
-| 0 | 4 | CRC-32 (zlib's) of the log's identity, then of everything after this field |
-| 4 | 4 | length of the payload |
-| 8 | 8 | number of the entry |
-| 16 | 8 | number of the last entry that was durable when this frame was written |
-| 24 | 1 | kind of the entry |
-| 25 | | payload |
+====== ===== ==========================================================================
+offset bytes field
+====== ===== ==========================================================================
+0      4     CRC-32 (zlib's) of the log's identity, then of everything after this field
+4      4     length of the payload
+8      8     number of the entry
+16     8     number of the last entry that was durable when this frame was written
+24     1     kind of the entry
+25           payload
+====== ===== ==========================================================================
 
 A segment begins with a header of 32 bytes: magic, the log's random identity, number of the first entry, CRC-32. The
 identity is part of every frame's checksum so that bytes which a peer chose, inside a payload, never read as a frame.
@@ -142,7 +144,7 @@ class WriteAheadLog:
 
     @property
     def durable(self) -> int:
-        """The number of the last entry that survives a loss of power; 0: none."""
+        """The number of the last entry that survives a loss of power, or 0."""
         return self._durable
 
     def append(self, kind: int, payload: bytes) -> int:

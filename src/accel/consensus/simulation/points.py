@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CRASH_POINTS", "LOG_WRITES", "RECOVERY", "SENT", "TEARING_POINTS", "CrashPoint"]
+__all__ = ["CRASH_POINTS", "HEADER_POINT", "LOG_WRITES", "RECOVERY", "SENT", "TEARING_POINTS", "CrashPoint"]
 
 #: What is being done, and whether the crash comes before (0) or after it (1).
 CrashPoint = tuple[str, int]
@@ -23,6 +23,9 @@ SENT: Final = ("proposal", "prevote", "precommit")
 
 #: What the points of a recovery begin with.
 RECOVERY: Final = "recovery: "
+
+#: Where a segment of the log begins.
+HEADER_POINT: Final = "write log: header"
 
 _RUNNING: Final = (
     *(f"{call} log: {what}" for call in ("write", "sync") for what in LOG_WRITES),

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final
 
 from accel.consensus.simulation.chance import generator
-from accel.consensus.simulation.points import CRASH_POINTS, RECOVERY, TEARING_POINTS, CrashPoint
+from accel.consensus.simulation.points import CRASH_POINTS, HEADER_POINT, RECOVERY, TEARING_POINTS, CrashPoint
 
 __all__ = ["CHAIN_ID", "DELAY_US", "HEIGHTS_AFTER", "Crash", "DiskFault", "Partition", "Scenario", "draw"]
 
@@ -146,7 +146,7 @@ def draw(seed: int) -> Scenario:
         cut=cut,
         cut_share=random.choice((0.3, 0.6, 0.9)),
         partitions=_partitions(random, nodes, heal_us) if cut == "windows" else (),
-        crashes=_crashes(random, honest, fragile),
+        crashes=_crashes(random, seed, honest, fragile),
         disk_faults=_disk_faults(random, honest, heal_us),
         skews=tuple(random.choice((0.8, 1.0, 1.0, 1.0, 1.25)) for _ in range(nodes)),
         verify_us=random.choice((0, 0, 0, 500, 3_000)),
@@ -238,16 +238,18 @@ def _partitions(random: Random, nodes: int, heal_us: int) -> tuple[Partition, ..
     return tuple(found)
 
 
-def _crashes(random: Random, honest: list[int], fragile: tuple[int, ...]) -> tuple[Crash, ...]:
+def _crashes(random: Random, seed: int, honest: list[int], fragile: tuple[int, ...]) -> tuple[Crash, ...]:
+    """At some points; the first one is chosen by the seed's number, so that seeds in a row try all of them."""
     found = []
-    for _ in range(random.choice((0, 0, 1, 2, 4, 8))):
-        node, point = random.choice(honest), random.choice(CRASH_POINTS)
-        if point[0].startswith(RECOVERY):  # which needs a crash before, best with a tail to repair
-            first = random.choice(TEARING_POINTS)
+    for i in range(random.choice((0, 1, 1, 2, 4, 8))):
+        node = random.choice(honest)
+        point = CRASH_POINTS[seed % len(CRASH_POINTS)] if i == 0 else random.choice(CRASH_POINTS)
+        if point[0].startswith(RECOVERY):  # which needs a crash before, best with something to repair
+            first = (HEADER_POINT, 1) if point[0].endswith("remove log") else random.choice(TEARING_POINTS)
             found.append(Crash(node, first, random.randrange(1, 5), random.randrange(1_000, 30_000)))
             found.append(Crash(node, point, random.randrange(1, 3), random.randrange(1_000, 30_000)))
         else:
-            found.append(Crash(node, point, random.randrange(1, 5), random.randrange(1_000, 100_000)))
+            found.append(Crash(node, point, random.choice((1, 1, 2, 3, 4)), random.randrange(1_000, 100_000)))
     for node in fragile if random.random() < 0.7 else ():
         for _ in range(random.choice((1, 2, 3))):
             point, harm = random.choice(_HARMFUL_POINTS), random.choice(_HARMS)
