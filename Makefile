@@ -99,6 +99,10 @@ $(call build,$(1),$(LIBRARIES))
 cmake --install build/$(1) --prefix build/prefix-$(1) >/dev/null
 endef
 
+.PHONY: example-hardware
+example-hardware: $(VENV)/.test ## the example driver under the conformance suite, the example core in two simulators
+	tools/example_hardware.sh build/example-hardware
+
 .PHONY: bench-languages
 bench-languages: $(VENV)/.test ## what calls through Go and Rust cost over C, where their toolchains are
 	$(call install,$(LIBRARY_PRESET))

@@ -71,6 +71,7 @@ MODULES = [
     "accel.consensus.lastsign",
     "accel.consensus.signer",
     "accel.consensus.wal",
+    "accel.driver",
     "accel.errors",
     "accel.ledger",
     "accel.merkle",
@@ -80,6 +81,7 @@ MODULES = [
     "accel.reference.sm3",
     "accel.sm2",
     "accel.sm3",
+    "accel.validate",
 ]
 
 
@@ -94,7 +96,9 @@ def _parameters(module: ModuleType) -> Iterator[str]:
 
 # What is documented elsewhere: no page of ours can be the target.
 nitpick_ignore = {("py:obj", name) for module in MODULES for name in _parameters(import_module(module))}
-nitpick_ignore |= {("c:identifier", name) for name in ("int32_t", "int64_t", "uint8_t", "uint32_t", "uint64_t")}
+nitpick_ignore |= {
+    ("c:identifier", name) for name in ("int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t", "uint64_t")
+}
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pyarrow|pa|os|asyncio|pathlib|datetime|hmac|collections\.abc|typing)\..*|Buffer"),
     ("py:class", r"(accel\.)?_native\..*|accel\.ledger\.(damage\.Transaction|layout\.Batch)"),

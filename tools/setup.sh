@@ -4,7 +4,7 @@
 #   tools/setup.sh demo     what `make demo` needs: compiler, build tools, Python, openssl
 #   tools/setup.sh test     also GoogleTest, libcrypto's headers, pkg-config, the tools that check the tree
 #   tools/setup.sh ci       also valgrind, clang (libFuzzer), abidiff, ccache, the aarch64 cross compiler and
-#                           qemu-user, Icarus Verilog, Chromium
+#                           qemu-user, Icarus Verilog, Verilator, Chromium
 #
 # Nothing that is there already is installed again, and apt-get is not touched when nothing is missing. Without root
 # and without passwordless sudo, the missing packages are named in one line and the script fails.
@@ -123,7 +123,7 @@ install_accel() {
     demo) extras=all ;;
     docs) extras=all,docs ;;
     test) extras=all,dev ;;
-    ci) extras=all,dev,docs ;;
+    ci) extras=all,dev,docs,rtl ;;
   esac
   local build=("scikit-build-core>=1.0" "pybind11>=3.0" "cython>=3.1" "cython-cmake>=0.3")
   { has cmake && cmake_is_new_enough; } || build+=(cmake)

@@ -210,7 +210,7 @@ int32_t FaultDevice::reset() {
   const int32_t status = driver().reset(device_);
   if (is(kLateWrite) && target != nullptr) {
     late_ = std::thread([target] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
       write_late(target, ACCEL_OK);
     });
   }

@@ -92,8 +92,15 @@ void Host::serve() {
       if (request.packet.kind != wire::kStart) close(descriptor);
     }
     answer(packet, payload.data(), payload.size());
-    if (request.packet.kind == wire::kClose) _exit(0);
   }
+}
+
+void Host::farewell() {
+  wire::Packet packet = {};
+  packet.kind = wire::kClose;
+  packet.version = wire::kVersion;
+  answer(packet, nullptr, 0);
+  _exit(0);
 }
 
 int32_t Host::handle(const Request& request, std::vector<uint8_t>* payload) {
@@ -117,7 +124,7 @@ int32_t Host::handle(const Request& request, std::vector<uint8_t>* payload) {
       return driver_->cancel == nullptr ? 0 : driver_->cancel(device_, request.packet.queue, request.packet.a);
     case wire::kClose:
       driver_->close(device_);
-      return ACCEL_DRIVER_OK;
+      farewell();  // with the queues' threads still parked: there is no device for them any more
     default:
       return ACCEL_DRIVER_BAD_ARGUMENT;
   }

@@ -54,6 +54,7 @@ class Host {
 
   bool receive(Request* request);
   void answer(const wire::Packet& packet, const void* payload, size_t size);
+  [[noreturn]] void farewell();
   void log(int32_t level, const char* text);
   static void log_from_driver(void* context, int32_t level, const char* text);
 

@@ -22,7 +22,9 @@ TEST(DevicesFault, Names) {
 
 // Whatever the fault, a device with it can be opened (but for one), used, reset and closed.
 TEST(DevicesFault, EveryFaultLives) {
-  Batch batch(20);
+  // Each command with memory of its own: a fault may lie about one while the next runs.
+  std::vector<std::unique_ptr<Batch>> batches;
+  for (int i = 0; i < 30; ++i) batches.push_back(std::make_unique<Batch>(4));
   for (const std::string name : fault_names()) {
     SCOPED_TRACE(name);
     OpenDevice device("fault:" + name + ":cpu");
@@ -31,9 +33,10 @@ TEST(DevicesFault, EveryFaultLives) {
       continue;
     }
     ASSERT_EQ(ACCEL_DRIVER_OK, device.opened);
-    ASSERT_EQ(ACCEL_DRIVER_OK,
-              device.driver().register_buffer(device.device, batch.memory.data(), batch.memory.size()));
     for (uint64_t tag = 0; tag < 30; ++tag) {
+      Batch& batch = *batches[tag];
+      ASSERT_EQ(ACCEL_DRIVER_OK,
+                device.driver().register_buffer(device.device, batch.memory.data(), batch.memory.size()));
       const accel_command command = tag % 3 == 0   ? batch.sm3(tag)
                                     : tag % 3 == 1 ? batch.verify_digests(tag)
                                                    : batch.merkle(ACCEL_OP_MERKLE_ROOT, ACCEL_MERKLE_BCOS, tag);
@@ -62,14 +65,19 @@ TEST(DevicesFault, LiesAreWhereTheyShouldBe) {
   EXPECT_EQ(expected, statuses_of("accept-r-zero", batch));
 }
 
+// Ten milliseconds after, which a busy machine may take to fill the memory: so more than one try.
 TEST(DevicesFault, LateWriteComesAfterReset) {
   Batch batch(2000);
   OpenDevice device("fault:late-write:cpu");
-  ASSERT_EQ(1, device.enqueue(batch.verify_digests()));
-  ASSERT_EQ(ACCEL_DRIVER_OK, device.driver().reset(device.device));
-  std::memset(batch.status, 0xee, batch.count);
-  ASSERT_EQ(ACCEL_DRIVER_OK, device.driver().reset(device.device));  // waits for it
-  EXPECT_EQ(ACCEL_OK, batch.status[0]);
+  bool late = false;
+  for (int i = 0; i < 20 && !late; ++i) {
+    ASSERT_EQ(1, device.enqueue(batch.verify_digests()));
+    ASSERT_EQ(ACCEL_DRIVER_OK, device.driver().reset(device.device));
+    std::memset(batch.status, 0xee, batch.count);
+    ASSERT_EQ(ACCEL_DRIVER_OK, device.driver().reset(device.device));  // waits for it
+    late = batch.status[0] == ACCEL_OK;
+  }
+  EXPECT_TRUE(late);
 }
 
 }  // namespace

@@ -82,7 +82,7 @@ def parse(path: Path) -> list[Entry]:
     builtin = subprocess.run(["gcc", "-print-file-name=include"], check=True, capture_output=True, text=True).stdout
     unit = cindex.Index.create().parse(
         str(path),
-        args=["-xc", "-std=c11", "-fparse-all-comments", f"-isystem{builtin.strip()}"],
+        args=["-xc", "-std=c11", "-fparse-all-comments", f"-isystem{builtin.strip()}", f"-I{path.parent.parent}"],
         options=cindex.TranslationUnit.PARSE_DETAILED_PROCESSING_RECORD,
     )
     errors = [str(problem) for problem in unit.diagnostics if problem.severity >= cindex.Diagnostic.Error]
@@ -100,10 +100,14 @@ def parse(path: Path) -> list[Entry]:
 def _declarations(unit: cindex.TranslationUnit, path: Path) -> list[Entry]:
     source = path.read_bytes()
     found: dict[str, Entry] = {}
+    typedefs = {each.spelling for each in unit.cursor.get_children() if each.kind == cindex.CursorKind.TYPEDEF_DECL}
     for cursor in unit.cursor.get_children():
         location = cursor.location
         if location.file is None or location.file.name != str(path) or cursor.kind in _NOT_SHOWN:
             continue
+        is_struct = cursor.kind == cindex.CursorKind.STRUCT_DECL
+        if is_struct and not cursor.is_definition() and cursor.spelling not in typedefs:
+            continue  # another header's
         entry = _entry(cursor, source)
         if entry is not None:  # `typedef struct x {} x` is two cursors: the struct comes first and stays
             found.setdefault(cursor.spelling, entry)
@@ -136,6 +140,8 @@ def _member(cursor: cindex.Cursor, kind: str) -> Entry:
     if kind == "member":
         element, bracket, sizes = cursor.type.spelling.partition("[")
         signature = f"{element} {cursor.spelling}{bracket}{sizes}"
+        if "(*)" in element:  # a pointer to a function has its name inside
+            signature = cursor.type.spelling.replace("(*)", f"(*{cursor.spelling})", 1)
     else:
         signature = f"{cursor.spelling} = {cursor.enum_value}"
     return Entry(kind, signature, cursor.extent.start.line, cursor.extent.end.line)

@@ -15,6 +15,7 @@ MODULES = [
     "accel.consensus.lastsign",
     "accel.consensus.signer",
     "accel.consensus.wal",
+    "accel.driver",
     "accel.errors",
     "accel.ledger",
     "accel.merkle",
@@ -24,6 +25,7 @@ MODULES = [
     "accel.reference.sm3",
     "accel.sm2",
     "accel.sm3",
+    "accel.validate",
 ]
 
 

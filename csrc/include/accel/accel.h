@@ -585,7 +585,7 @@ ACCEL_API accel_status accel_merkle_verify_consistency(accel_device* device, uin
 /* Devices from below, as accel/driver.h has them: for programs that try a device out, and for drivers that live in the
  * process itself. Work goes to devices through the functions above. */
 
-struct accel_driver; /* accel/driver.h */
+struct accel_driver;
 
 /* A driver that was found by the name of a device; what it needs stays loaded until the handle is freed. */
 typedef struct accel_driver_handle accel_driver_handle;

@@ -85,7 +85,12 @@ class Driver:
         self._queues: list[Queue] = []
 
     def log(self, level: LogLevel, message: str) -> None:
-        """Give the runtime a line for its log."""
+        """Give the runtime a line for its log.
+
+        Args:
+            level: How much it matters.
+            message: The line.
+        """
         self._log(level, message)
 
     def close(self) -> None:

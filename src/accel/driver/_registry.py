@@ -24,7 +24,11 @@ def _last_error() -> str:
 
 
 def add(name: str, driver: type[Driver]) -> None:
-    """Add the devices ``name`` and ``python:name``; what stands behind a comma is the driver's ``options``.
+    """Add the devices ``name`` and ``python:name``.
+
+    Args:
+        name: Of the device; what stands behind a comma when it is asked for is the driver's ``options``.
+        driver: The class; each device that is opened is an object of it.
 
     Raises:
         ArgumentError: The name is taken, or has a comma or a colon.
@@ -51,6 +55,9 @@ def add(name: str, driver: type[Driver]) -> None:
 
 def remove(name: str) -> None:
     """Take a driver's names away; devices that are open stay open.
+
+    Args:
+        name: As it was given to `add`.
 
     Raises:
         ArgumentError: No driver was added under this name.

