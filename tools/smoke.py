@@ -1,5 +1,6 @@
 """Does an installed accel work? Published vectors through each module, on every kernel that this CPU has."""
 
+import os
 from importlib import metadata, resources
 
 import numpy as np
@@ -50,8 +51,11 @@ def main() -> None:
     package = resources.files("accel")
     files = ("py.typed", "_native.pyi", "include/accel/accel.h", "lib/libaccel.so", "lib/libaccel.a")
     golden = ("include/accel/golden.h", "include/accel/accel_golden_pkg.sv", "lib/libaccel_golden.so")
-    for name in (*files, *golden):
+    drivers = ("include/accel/driver.h", "lib/accel/accel-driverhost")
+    for name in (*files, *golden, *drivers):
         assert package.joinpath(name).is_file(), name
+    with resources.as_file(package.joinpath("lib/accel/accel-driverhost")) as program:
+        assert os.access(program, os.X_OK), program
     assert metadata.version("chainaccel") == accel.__version__
     print(f"accel {accel.__version__} works: kernels {', '.join(kernels)}")
 
