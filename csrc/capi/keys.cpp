@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "capi/arrays.hpp"
+#include "capi/devices.hpp"
 #include "capi/guard.hpp"
 #include "devices/cpu_sm2.hpp"
-#include "devices/device.hpp"
 #include "sm2/der.hpp"
 #include "sm2/pem.hpp"
 #include "sm2/secret.hpp"
@@ -81,7 +81,7 @@ accel_status accel_sm2_private_key_generate_many(accel_device* device, accel_sm2
     require_count(count);
     require_array(keys_out, count, "keys_out");
     if (count != 0) std::memset(keys_out, 0, count * sizeof *keys_out);  // need not be aligned
-    accel::require_cpu(device);
+    accel::capi::require_device(device);
     std::vector<std::unique_ptr<PrivateKey>> keys(count);
     accel::cpu::sm2_generate(keys.data(), count);
     std::vector<std::unique_ptr<accel_sm2_private_key>> handles(count);

@@ -89,6 +89,10 @@ const char* accel_status_name(int status) {
       return "QUEUE_FULL";
     case ACCEL_CLOSED:
       return "CLOSED";
+    case ACCEL_CANCELLED:
+      return "CANCELLED";
+    case ACCEL_PENDING:
+      return "PENDING";
     default:
       return "UNKNOWN";
   }

@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "capi/arrays.hpp"
+#include "capi/devices.hpp"
 #include "capi/guard.hpp"
-#include "devices/device.hpp"
 #include "merkle/proof.hpp"
 #include "merkle/tree.hpp"
 #include "merkle/verify.hpp"
+#include "runtime/hasher.hpp"
 
 using accel::Bytes;
 using accel::Error;
@@ -127,10 +128,15 @@ accel_status accel_merkle_rule_name(const char** name_out, uint32_t rule) {
 accel_status accel_merkle_leaf_hashes(accel_device* device, uint8_t* hashes_out, uint32_t rule,
                                       const accel_messages* leaves, uint64_t count) {
   return guard([&] {
-    accel::require_cpu(device);
+    const auto on = accel::capi::device_of(device);
     require_array(hashes_out, count, "hashes_out");
     const auto& found = accel::merkle::find_rule(rule);
-    accel::merkle::hash_leaves(found, hashes_out, Messages(leaves, count, "leaves"), 0, count);
+    const Messages checked(leaves, count, "leaves");
+    if (on != nullptr) {
+      on->run(accel::runtime::leaf_work(hashes_out, found, checked));
+    } else {
+      accel::merkle::hash_leaves(found, hashes_out, checked, 0, count);
+    }
   });
 }
 
@@ -138,12 +144,13 @@ accel_status accel_merkle_tree_new(accel_device* device, accel_merkle_tree** tre
   return guard([&] {
     require(tree_out, "tree_out");
     *tree_out = nullptr;
-    accel::require_cpu(device);
+    auto on = accel::capi::device_of(device);
     const auto& found = accel::merkle::find_rule(rule);
     if (keep != ACCEL_MERKLE_KEEP_ALL && keep != ACCEL_MERKLE_KEEP_ROOT) {
       throw Error(ACCEL_BAD_ARGUMENT, "keep: expected 1 (all) or 2 (root), got " + std::to_string(keep));
     }
-    *tree_out = new accel_merkle_tree{Tree(found, static_cast<accel::merkle::Keep>(keep))};
+    auto hasher = on == nullptr ? nullptr : std::make_shared<accel::runtime::DeviceHasher>(std::move(on));
+    *tree_out = new accel_merkle_tree{Tree(found, static_cast<accel::merkle::Keep>(keep), std::move(hasher))};
   });
 }
 
@@ -259,7 +266,7 @@ accel_status accel_merkle_verify_many(accel_device* device, uint8_t* status_out,
                                       const accel_messages* proofs, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    accel::require_cpu(device);
+    accel::capi::require_device(device);
     const auto& found = accel::merkle::find_rule(rule);
     const Strided checked_roots = require_strided(roots, roots_stride, kHashSize, count, "roots");
     const Strided sizes = tree_sizes == nullptr
@@ -277,7 +284,7 @@ accel_status accel_merkle_verify_multiproof(accel_device* device, uint8_t* statu
                                             uint64_t length) {
   return guard([&] {
     begin_status(status_out, 1);
-    accel::require_cpu(device);
+    accel::capi::require_device(device);
     const auto& found = accel::merkle::find_rule(rule);
     const Hash checked_root = load_hash(root, "root");
     require_count(leaf_count, "leaf_count");
@@ -293,7 +300,7 @@ accel_status accel_merkle_verify_consistency(accel_device* device, uint8_t* stat
                                              const uint8_t* encoded, uint64_t length) {
   return guard([&] {
     begin_status(status_out, 1);
-    accel::require_cpu(device);
+    accel::capi::require_device(device);
     const Hash first = load_hash(first_root, "first_root"), second = load_hash(second_root, "second_root");
     require_bytes(encoded, length, "encoded");
     *status_out = static_cast<uint8_t>(

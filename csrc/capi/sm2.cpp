@@ -4,21 +4,22 @@
 #include <string>
 
 #include "capi/arrays.hpp"
+#include "capi/devices.hpp"
 #include "capi/guard.hpp"
 #include "capi/keyring.hpp"
 #include "capi/keys.hpp"
 #include "devices/cpu_sm2.hpp"
-#include "devices/device.hpp"
 #include "sm2/adaptive.hpp"
 
 using accel::Error;
 using accel::Messages;
 using accel::require_count;
-using accel::require_cpu;
 using accel::capi::begin_status;
+using accel::capi::device_of;
 using accel::capi::guard;
 using accel::capi::require;
 using accel::capi::require_array;
+using accel::capi::require_device;
 using accel::capi::strided;
 using accel::sm2::AdaptiveTables;
 using accel::sm2::Identity;
@@ -29,7 +30,11 @@ accel_status accel_sm2_verify_digest_many(accel_device* device, uint8_t* status_
                                           const uint8_t* digests, uint64_t digests_stride, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    if (const auto on = device_of(device)) {
+      on->run(accel::capi::verify_digest_work(status_out, keys, keys_stride, signatures, signatures_stride, digests,
+                                              digests_stride, count));
+      return;
+    }
     accel::cpu::sm2_verify_digests(status_out, strided(keys, keys_stride, 64, count, "keys"),
                                    strided(signatures, signatures_stride, 64, count, "signatures"),
                                    strided(digests, digests_stride, 32, count, "digests"), count);
@@ -42,7 +47,11 @@ accel_status accel_sm2_verify_many(accel_device* device, uint8_t* status_out, co
                                    uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    if (const auto on = device_of(device)) {
+      on->run(accel::capi::verify_work(status_out, keys, keys_stride, signatures, signatures_stride, messages, id,
+                                       id_length, count));
+      return;
+    }
     const Identity identity(id, id_length);
     accel::cpu::sm2_verify(status_out, strided(keys, keys_stride, 64, count, "keys"),
                            strided(signatures, signatures_stride, 64, count, "signatures"),
@@ -56,7 +65,7 @@ accel_status accel_sm2_verify_hinted_digest_many(accel_device* device, uint8_t* 
                                                  uint64_t digests_stride, const uint8_t* hints, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    require_device(device);
     require_array(hints, count, "hints");
     accel::cpu::sm2_verify_hinted_digests(status_out, strided(keys, keys_stride, 64, count, "keys"),
                                           strided(signatures, signatures_stride, 64, count, "signatures"),
@@ -70,7 +79,7 @@ accel_status accel_sm2_verify_hinted_many(accel_device* device, uint8_t* status_
                                           uint64_t id_length, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    require_device(device);
     require_array(hints, count, "hints");
     const Identity identity(id, id_length);
     accel::cpu::sm2_verify_hinted(status_out, strided(keys, keys_stride, 64, count, "keys"),
@@ -85,7 +94,7 @@ accel_status accel_sm2_recovery_hints_many(accel_device* device, uint8_t* hints_
                                            uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    require_device(device);
     require_array(hints_out, count, "hints_out");
     accel::cpu::sm2_recovery_hints(hints_out, status_out, strided(keys, keys_stride, 64, count, "keys"),
                                    strided(signatures, signatures_stride, 64, count, "signatures"),
@@ -99,15 +108,17 @@ accel_status accel_sm2_keyring_new(accel_device* device, accel_sm2_keyring** rin
   return guard([&] {
     require(ring_out, "ring_out");
     *ring_out = nullptr;
-    require_cpu(device);
+    require_device(device);
     if (count > UINT32_MAX) {  // indices have 32 bits
       throw Error(ACCEL_BAD_ARGUMENT, "count: expected at most 2^32 - 1 keys, got " + std::to_string(count));
     }
     const Identity identity(id, id_length);
     size_t bad_index = SIZE_MAX;
     try {
-      *ring_out = new accel_sm2_keyring{KeyRing(strided(public_keys, public_keys_stride, 64, count, "public_keys"),
-                                                count, identity, memory_limit, &bad_index)};
+      *ring_out =
+          new accel_sm2_keyring{KeyRing(strided(public_keys, public_keys_stride, 64, count, "public_keys"), count,
+                                        identity, memory_limit, &bad_index),
+                                identity.has_za() ? std::vector<uint8_t>(id, id + id_length) : std::vector<uint8_t>()};
     } catch (...) {
       if (bad_index != SIZE_MAX && bad_index_out != nullptr) *bad_index_out = bad_index;
       throw;
@@ -133,7 +144,11 @@ accel_status accel_sm2_keyring_verify_digest_many(accel_device* device, uint8_t*
                                                   const uint8_t* digests, uint64_t digests_stride, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    if (const auto on = device_of(device)) {
+      on->run(accel::capi::ring_digest_work(status_out, ring, indices, signatures, signatures_stride, digests,
+                                            digests_stride, count));
+      return;
+    }
     require(ring, "ring");
     require_array(indices, count, "indices");
     accel::cpu::sm2_ring_verify_digests(status_out, ring->ring, {indices},
@@ -147,7 +162,10 @@ accel_status accel_sm2_keyring_verify_many(accel_device* device, uint8_t* status
                                            uint64_t signatures_stride, const accel_messages* messages, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    if (const auto on = device_of(device)) {
+      on->run(accel::capi::ring_work(status_out, ring, indices, signatures, signatures_stride, messages, count));
+      return;
+    }
     require(ring, "ring");
     require_array(indices, count, "indices");
     accel::cpu::sm2_ring_verify(status_out, ring->ring, {indices},
@@ -172,7 +190,7 @@ accel_status accel_sm2_digest_many(accel_device* device, uint8_t* digests_out, c
                                    uint64_t keys_stride, const accel_messages* messages, const uint8_t* id,
                                    uint64_t id_length, uint64_t count) {
   return guard([&] {
-    require_cpu(device);
+    require_device(device);
     require_array(digests_out, count, "digests_out");
     const Identity identity(id, id_length);
     accel::cpu::sm2_digests(digests_out, strided(keys, keys_stride, 64, count, "keys"),
@@ -206,7 +224,7 @@ accel_status accel_sm2_sign_digest_many(accel_device* device, uint8_t* signature
                                         const uint32_t* indices, const uint8_t* digests, uint64_t digests_stride,
                                         uint64_t count) {
   return guard([&] {
-    require_cpu(device);
+    require_device(device);
     require_array(signatures_out, count, "signatures_out");
     const auto batch = signers(private_keys, private_key_count, indices, count);
     accel::cpu::sm2_sign_digests(signatures_out, batch, strided(digests, digests_stride, 32, count, "digests"), count);
@@ -218,7 +236,7 @@ accel_status accel_sm2_sign_many(accel_device* device, uint8_t* signatures_out,
                                  const uint32_t* indices, const accel_messages* messages, const uint8_t* id,
                                  uint64_t id_length, uint64_t count) {
   return guard([&] {
-    require_cpu(device);
+    require_device(device);
     require_count(count);
     require_array(signatures_out, count, "signatures_out");
     const Identity identity(id, id_length);
@@ -231,7 +249,7 @@ accel_status accel_sm2_signatures_from_der(accel_device* device, uint8_t* signat
                                            const accel_messages* ders, uint64_t count) {
   return guard([&] {
     begin_status(status_out, count);
-    require_cpu(device);
+    require_device(device);
     require_array(signatures_out, count, "signatures_out");
     accel::cpu::sm2_signatures_from_der(signatures_out, status_out, Messages(ders, count, "ders"));
   });
@@ -240,7 +258,7 @@ accel_status accel_sm2_signatures_from_der(accel_device* device, uint8_t* signat
 accel_status accel_sm2_signatures_to_der(accel_device* device, uint8_t* ders_out, uint8_t* lengths_out,
                                          const uint8_t* signatures, uint64_t signatures_stride, uint64_t count) {
   return guard([&] {
-    require_cpu(device);
+    require_device(device);
     require_array(ders_out, count, "ders_out");
     require_array(lengths_out, count, "lengths_out");
     accel::cpu::sm2_signatures_to_der(ders_out, lengths_out,

@@ -4,9 +4,9 @@
 #include <memory>
 
 #include "capi/arrays.hpp"
+#include "capi/devices.hpp"
 #include "capi/guard.hpp"
 #include "devices/cpu_sm3.hpp"
-#include "devices/device.hpp"
 
 using accel::Messages;
 using accel::capi::guard;
@@ -21,18 +21,20 @@ struct accel_sm3 {
 accel_status accel_sm3_hash_many(accel_device* device, uint8_t* digests_out, const uint8_t* messages,
                                  uint64_t messages_stride, uint64_t message_length, uint64_t count) {
   return guard([&] {
-    accel::require_cpu(device);
+    const auto on = accel::capi::device_of(device);
     require_array(digests_out, count, "digests_out");
-    accel::cpu::sm3_hash(digests_out, Messages(messages, messages_stride, message_length, count));
+    const Messages checked(messages, messages_stride, message_length, count);
+    on == nullptr ? accel::cpu::sm3_hash(digests_out, checked) : on->run(accel::capi::hash_work(digests_out, checked));
   });
 }
 
 accel_status accel_sm3_hash_messages(accel_device* device, uint8_t* digests_out, const accel_messages* messages,
                                      uint64_t count) {
   return guard([&] {
-    accel::require_cpu(device);
+    const auto on = accel::capi::device_of(device);
     require_array(digests_out, count, "digests_out");
-    accel::cpu::sm3_hash(digests_out, Messages(messages, count, "messages"));
+    const Messages checked(messages, count, "messages");
+    on == nullptr ? accel::cpu::sm3_hash(digests_out, checked) : on->run(accel::capi::hash_work(digests_out, checked));
   });
 }
 

@@ -17,7 +17,7 @@ constexpr size_t kFrontierBlock = size_t{1} << 15;
 
 // A tree with levels is hashed in patches of so many leaves (128 KiB), one task of the pool each, as far up as a patch
 // has lanes to fill: what was just written is then still in the second cache. The levels above go one after the other.
-constexpr uint64_t kPatch = uint64_t{1} << 12;
+constexpr uint64_t kPatch = Hasher::kPatch;
 constexpr unsigned kPatchLevels = 7;
 
 Hash load_hash(const uint8_t* bytes) {
@@ -44,6 +44,13 @@ Hash parent_of_lone(const Rule& rule, const Hash& child) {
 }  // namespace
 
 void Tree::append(const Messages& leaves) {
+  if (hasher_ != nullptr && leaves.count() != 0) {  // before the lock: whoever reads the tree does not wait for it
+    NodeBuffer hashes;
+    hashes.reserve(leaves.count());
+    hasher_->leaves(rule_, hashes.at(0), leaves);
+    append_hashes(hashes.at(0), kHashSize, leaves.count());
+    return;
+  }
   const auto fill = [&](uint8_t* hashes, size_t begin, size_t end) { hash_leaves(rule_, hashes, leaves, begin, end); };
   append_with({fill, nullptr, leaves.count()});
 }
@@ -83,14 +90,16 @@ void Tree::append_levels(const Leaves& leaves) {
   // a kernel and a pool. So nothing is overwritten before the append is sure.
   sm3::active_kernel();
   num_threads();
-  const bool lie_ready = leaves.hashes != nullptr && top != 0;  // then what follows takes them, which cannot fail
+  const bool lie_ready = leaves.hashes != nullptr && top != 0 && hasher_ == nullptr;  // copying them cannot fail
   if (!lie_ready) leaves.fill(levels_[0].at(old_size), 0, leaves.count);
+  const uint64_t split = hasher_ != nullptr ? hash_by_hasher(old_size, new_size) : new_size;
   const unsigned low = std::min(top, kPatchLevels);
   const uint64_t first = old_size / kPatch;
-  parallel_for((new_size - 1) / kPatch + 1 - first, 1, [&](size_t first_patch, size_t end_patch) {
+  const uint64_t patches = split == old_size ? 0 : (split - 1) / kPatch + 1 - first;
+  parallel_for(patches, 1, [&](size_t first_patch, size_t end_patch) {
     for (size_t patch = first_patch; patch < end_patch; ++patch) {
       const uint64_t begin = std::max(old_size, (first + patch) * kPatch);
-      const uint64_t end = std::min(new_size, (first + patch + 1) * kPatch);
+      const uint64_t end = std::min(split, (first + patch + 1) * kPatch);
       if (lie_ready) take_leaves(leaves.hashes + (begin - old_size) * kHashSize, begin, end);
       for (unsigned level = lie_ready ? 1 : 0; level < low; ++level) hash_level(level, begin, end);
     }
@@ -110,6 +119,27 @@ void Tree::take_leaves(const uint8_t* hashes, uint64_t begin, uint64_t end) {
              levels_[0].at(left));
   std::memcpy(levels_[0].at(last), hashes + (last - begin) * kHashSize, (end - last) * kHashSize);
   hash_level(0, last, end);
+}
+
+// The hasher takes patches that begin behind the old leaves: none of their nodes is one of the old tree's, which stays
+// as it is when the hasher fails. Levels above kPatchLevels are few nodes, and are hashed again with those above them.
+// Gives the leaf from which on the lower levels are done.
+uint64_t Tree::hash_by_hasher(uint64_t old_size, uint64_t new_size) {
+  const uint64_t begin = (old_size + kPatch - 1) / kPatch * kPatch;
+  if (begin >= new_size) return new_size;
+  const unsigned top = height(new_size);
+  std::vector<uint8_t*> levels;
+  for (unsigned level = 1; level <= std::min(top, height(kPatch)); ++level) {
+    levels.push_back(levels_[level].at(begin >> level));
+  }
+  hasher_->levels(rule_, levels, levels_[0].at(begin), new_size - begin);
+  const uint64_t rest = new_size % kPatch;  // the last patch's, whose one node is lone on the levels above it
+  if (rest != 0) {
+    for (unsigned level = height(rest); level < std::min(top, kPatchLevels); ++level) {
+      hash_level(level, new_size - rest, new_size);
+    }
+  }
+  return begin;
 }
 
 // The parents in level `level` + 1 that leaves [begin, end) make or change. `end` is the tree's new size, or a multiple

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <shared_mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/messages.hpp"
@@ -23,10 +25,26 @@ struct Head {
   Hash root;
 };
 
+// What hashes for trees in place of the CPU's kernels. Throws when it cannot.
+class Hasher {
+ public:
+  // Leaves of a patch: a power of two.
+  static constexpr size_t kPatch = 4096;
+
+  virtual ~Hasher() = default;
+  virtual void leaves(const Rule& rule, uint8_t* hashes, const Messages& leaves) = 0;
+  // Each patch of `count` leaf hashes by itself, the last perhaps not whole: its levels up to the first with one node.
+  // levels[k - 1] is where the nodes of level k go: those of leaf i belong to node i >> k.
+  virtual void levels(const Rule& rule, const std::vector<uint8_t*>& levels, const uint8_t* leaf_hashes,
+                      size_t count) = 0;
+};
+
 // Any number of threads may call anything at once: append waits for readers and keeps them out.
 class Tree {
  public:
-  Tree(const Rule& rule, Keep keep) : rule_(rule), keep_(keep) {}
+  // hasher: null: the CPU's kernels.
+  Tree(const Rule& rule, Keep keep, std::shared_ptr<Hasher> hasher = nullptr)
+      : rule_(rule), keep_(keep), hasher_(std::move(hasher)) {}
 
   // All or nothing: an exception leaves the tree as it was.
   void append(const Messages& leaves);
@@ -60,6 +78,7 @@ class Tree {
   void grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* leaves, uint8_t* nodes, uint8_t* parents,
                      size_t count) const;
   void take_leaves(const uint8_t* hashes, uint64_t begin, uint64_t end);
+  uint64_t hash_by_hasher(uint64_t old_size, uint64_t new_size);
   void hash_level(unsigned level, uint64_t begin, uint64_t end);
   Hash frontier_root() const;
 
@@ -72,6 +91,7 @@ class Tree {
 
   const Rule& rule_;
   const Keep keep_;
+  const std::shared_ptr<Hasher> hasher_;
   mutable std::shared_mutex mutex_;
   uint64_t size_ = 0;
   std::vector<NodeBuffer> levels_;  // kAll: levels 0 .. height(size), and perhaps empty ones above after a failure

@@ -37,6 +37,7 @@ class KeyRing final : private TableDirectory {
   uint64_t tables_built() const { return store_ == nullptr ? 0 : store_->built(); }
   bool has_za() const { return has_za_; }
   const uint8_t* za(size_t i) const { return za_.get() + kZaSize * i; }
+  const uint8_t* key(size_t i) const { return keys_.get() + 64 * i; }
 
   // Item i against key indices[i] (each below size()); signatures of 64 and digests of 32 bytes, in memory that does
   // not change; `count` at most kVerifyChunk. Counted for accel_kernel_items.
@@ -49,7 +50,6 @@ class KeyRing final : private TableDirectory {
   void verify_fixed(uint8_t* status, const uint32_t* indices, Strided signatures, Strided digests, size_t count) const;
   void count_uses(TableStore::Visit* visit, const uint8_t* status, const uint32_t* indices, const uint32_t* slots,
                   size_t count) const;
-  const uint8_t* key(size_t i) const { return keys_.get() + 64 * i; }
 
   bool has_room(const Candidate& candidate) const override;
   void publish(const Candidate& candidate, uint32_t slot) override;

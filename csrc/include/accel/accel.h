@@ -7,7 +7,7 @@
  *    threads as long as no thread is changing or freeing it; the functions that change a handle say so. A large batch
  *    is shared out to the threads of one pool, which all callers share; the call returns when the whole batch is done.
  *  - Order of arguments: device, outputs, inputs (each array followed by its stride in bytes), counts.
- *  - `device` is NULL: the CPU.
+ *  - `device` is NULL: the device that the environment variable ACCEL_DEVICE names, or the CPU. See "devices" below.
  *  - Arrays belong to the caller, are read or written only during the call, and need no alignment; a single number, a
  *    pointer or a struct is aligned as C has it. A stride is the distance in bytes between the starts of consecutive
  *    items; an input stride of 0 repeats one item for all. A count of 0 is valid, and then array pointers may be NULL.
@@ -66,8 +66,10 @@ typedef enum accel_status {
   ACCEL_NO_MEMORY = 22,
   ACCEL_INTERNAL = 23,   /* a bug in accel: please report accel_last_error() */
   ACCEL_TIMED_OUT = 24,  /* the time that the caller gave is over, and nothing was checked */
-  ACCEL_QUEUE_FULL = 25, /* as many items wait as may; try again later */
-  ACCEL_CLOSED = 26      /* the handle takes no work any more */
+  ACCEL_QUEUE_FULL = 25, /* as many items or requests wait as may; try again later */
+  ACCEL_CLOSED = 26,     /* the handle takes no work any more */
+  ACCEL_CANCELLED = 27,  /* by accel_future_cancel */
+  ACCEL_PENDING = 28     /* not done yet */
 } accel_status;
 
 typedef struct accel_device accel_device;
@@ -579,6 +581,166 @@ ACCEL_API accel_status accel_merkle_verify_consistency(accel_device* device, uin
                                                        const uint8_t first_root[32], uint64_t first_size,
                                                        const uint8_t second_root[32], uint64_t second_size,
                                                        const uint8_t* encoded, uint64_t length);
+
+/* -------------------------------------------------------------------------------------------------- devices */
+
+/* Work goes to a device through its driver (driver.h), and comes back checked as far as the handle's audit says. What
+ * a device cannot do, or has failed on, runs on the CPU. docs/devices.md says what each audit guarantees.
+ *
+ * With a handle run: accel_sm3_hash_many, accel_sm3_hash_messages, accel_sm2_verify_digest_many, accel_sm2_verify_many,
+ * accel_sm2_keyring_verify_digest_many, accel_sm2_keyring_verify_many, accel_merkle_leaf_hashes and trees made with it.
+ * The other calls take a handle too and run on the CPU: drivers have no opcode for them.
+ *
+ * A handle belongs to the process that opened it: in a child after fork() its calls are ACCEL_BAD_DEVICE, and freeing
+ * it frees nothing. */
+
+typedef enum accel_audit {
+  ACCEL_AUDIT_SAMPLE = 1, /* one answer in sample_rate, the first command of each kind, and every rejection are computed
+                             again on the CPU: finds devices that fail, certifies no verdict */
+  ACCEL_AUDIT_HOLD = 2,   /* the same, and nothing is delivered before the sample of hold_window items is clean */
+  ACCEL_AUDIT_FULL = 3 /* every answer is computed again, or certified by one combined check where the device gives the
+                          points R: a wrong verdict is never delivered */
+} accel_audit;
+
+typedef struct accel_device_options {
+  uint32_t struct_size;        /* sizeof(accel_device_options) */
+  uint32_t audit;              /* accel_audit; 0: ACCEL_AUDIT_SAMPLE */
+  uint32_t sample_rate;        /* 1 to 2^20; 0: 256 */
+  uint32_t hold_window;        /* items; 0: 16384 */
+  uint32_t queue_depth;        /* requests on their way at once, 1 to 2^20; 0: 1024 */
+  uint32_t no_fallback;        /* 1: what no device can do is ACCEL_BAD_DEVICE, and does not run on the CPU */
+  uint64_t command_timeout_ns; /* after which a device is taken to have lost a command; 0: 10 seconds */
+} accel_device_options;
+
+/* Names of the devices that accel_device_open takes, separated by commas; an upper-case word stands for something to
+ * fill in. *names_out is valid until this thread calls it again. */
+ACCEL_API accel_status accel_device_names(const char** names_out);
+/* `name`: of a device, or of several with "+" between them, which share each batch by their measured rates. options:
+ * NULL for the defaults. Returns when the known-answer tests have passed. ACCEL_BAD_DEVICE: there is no such device, or
+ * it does not work. */
+ACCEL_API accel_status accel_device_open(accel_device** device_out, const char* name,
+                                         const accel_device_options* options);
+/* NULL is allowed. What is on its way is finished first; futures stay. Nobody may be using the handle in a call. */
+ACCEL_API void accel_device_free(accel_device* device);
+
+typedef struct accel_device_info {
+  uint32_t struct_size; /* sizeof(accel_device_info) */
+  uint32_t time_kind;   /* accel_time_kind of driver.h: 1 measured, 2 model, 3 simulated RTL */
+  uint32_t quarantined; /* 1: it is not used any more */
+  uint32_t reserved;
+  uint64_t opcodes;    /* bit (1 << accel_opcode) of each that it has, see driver.h */
+  const char* name;    /* as it was opened; strings live as long as the handle */
+  const char* product; /* what the driver calls it */
+  const char* version; /* of driver, firmware or bitstream */
+} accel_device_info;
+
+/* How many devices stand behind a handle. NULL: as for every call. */
+ACCEL_API accel_status accel_device_count(accel_device* device, uint64_t* count_out);
+/* About one of them. The caller sets info_out->struct_size. */
+ACCEL_API accel_status accel_device_get_info(accel_device* device, uint64_t index, accel_device_info* info_out);
+
+typedef struct accel_device_stat {
+  const char* device;      /* one device, all of them together, or "fallback": the CPU behind them */
+  const char* name;        /* "items.sm2_verify"; those that begin with "driver." are the driver's own */
+  const char* unit;        /* "items" */
+  const char* description; /* one sentence */
+  uint64_t value;
+} accel_device_stat;
+
+/* Counters of a handle. *count_out is how many there are, even when the capacity is too small (ACCEL_BAD_ARGUMENT).
+ * The strings are valid until this thread calls it again. */
+ACCEL_API accel_status accel_device_stats(accel_device* device, accel_device_stat* stats_out, uint64_t capacity,
+                                          uint64_t* count_out);
+
+typedef enum accel_log_level {
+  ACCEL_LOG_DEBUG = 10,
+  ACCEL_LOG_INFO = 20,
+  ACCEL_LOG_WARNING = 30,
+  ACCEL_LOG_ERROR = 40
+} accel_log_level;
+
+/* What has happened to a device. The strings are valid during the call. */
+typedef struct accel_log_event {
+  uint32_t struct_size; /* sizeof(accel_log_event) */
+  int32_t level;        /* accel_log_level */
+  const char* event;    /* "device.opened", "device.closed", "device.fault", "device.reset", "device.refused",
+                           "device.quarantined", or "driver" for what a driver says itself */
+  const char* device;   /* its name */
+  const char* message;  /* one sentence */
+} accel_log_event;
+typedef void (*accel_log_function)(void* context, const accel_log_event* event);
+
+/* From now on events of all devices go to `function`, on any thread, and never two at once for one device. NULL: to
+ * nobody. Returns when no call of the function before is running any more: not to be called from inside one. */
+ACCEL_API accel_status accel_set_log(accel_log_function function, void* context);
+
+/* Streams: requests that their caller does not wait for. At most `depth` of one stream are on their way at once. */
+typedef struct accel_stream accel_stream;
+typedef struct accel_future accel_future;
+
+/* depth: 1 to 2^20. The stream keeps the device open. */
+ACCEL_API accel_status accel_stream_new(accel_device* device, accel_stream** stream_out, uint32_t depth);
+/* NULL is allowed. What is on its way is finished first; futures stay. */
+ACCEL_API void accel_stream_free(accel_stream* stream);
+
+typedef enum accel_priority {
+  ACCEL_PRIORITY_VOTE = 1,
+  ACCEL_PRIORITY_PROPOSAL = 2,
+  ACCEL_PRIORITY_TRANSACTION = 3
+} accel_priority;
+
+typedef struct accel_submit_options {
+  uint32_t struct_size;  /* sizeof(accel_submit_options) */
+  uint32_t priority;     /* accel_priority; 0: ACCEL_PRIORITY_TRANSACTION. What waits is taken in this order */
+  uint32_t non_blocking; /* 1: a full queue or stream is ACCEL_QUEUE_FULL; 0: the call waits for room */
+  uint32_t reserved;     /* 0 */
+  uint64_t deadline_ns;  /* from now, after which the answer is not wanted any more; 0: none */
+} accel_submit_options;
+
+/* Each submits the call of the same name and gives out its future. Arrays, ring and message bytes stay the caller's and
+ * must neither change nor go before the future is done; structs are copied. options: NULL for the defaults. */
+ACCEL_API accel_status accel_stream_sm3_hash_messages(accel_stream* stream, accel_future** future_out,
+                                                      uint8_t* digests_out, const accel_messages* messages,
+                                                      uint64_t count, const accel_submit_options* options);
+ACCEL_API accel_status accel_stream_sm2_verify_digest_many(accel_stream* stream, accel_future** future_out,
+                                                           uint8_t* status_out, const uint8_t* keys,
+                                                           uint64_t keys_stride, const uint8_t* signatures,
+                                                           uint64_t signatures_stride, const uint8_t* digests,
+                                                           uint64_t digests_stride, uint64_t count,
+                                                           const accel_submit_options* options);
+ACCEL_API accel_status accel_stream_sm2_verify_many(accel_stream* stream, accel_future** future_out,
+                                                    uint8_t* status_out, const uint8_t* keys, uint64_t keys_stride,
+                                                    const uint8_t* signatures, uint64_t signatures_stride,
+                                                    const accel_messages* messages, const uint8_t* id,
+                                                    uint64_t id_length, uint64_t count,
+                                                    const accel_submit_options* options);
+ACCEL_API accel_status accel_stream_sm2_keyring_verify_digest_many(accel_stream* stream, accel_future** future_out,
+                                                                   uint8_t* status_out, const accel_sm2_keyring* ring,
+                                                                   const uint32_t* indices, const uint8_t* signatures,
+                                                                   uint64_t signatures_stride, const uint8_t* digests,
+                                                                   uint64_t digests_stride, uint64_t count,
+                                                                   const accel_submit_options* options);
+ACCEL_API accel_status accel_stream_sm2_keyring_verify_many(accel_stream* stream, accel_future** future_out,
+                                                            uint8_t* status_out, const accel_sm2_keyring* ring,
+                                                            const uint32_t* indices, const uint8_t* signatures,
+                                                            uint64_t signatures_stride, const accel_messages* messages,
+                                                            uint64_t count, const accel_submit_options* options);
+ACCEL_API accel_status accel_stream_merkle_leaf_hashes(accel_stream* stream, accel_future** future_out,
+                                                       uint8_t* hashes_out, uint32_t rule, const accel_messages* leaves,
+                                                       uint64_t count, const accel_submit_options* options);
+
+/* Wait at most timeout_ns nanoseconds (0: ask; UINT64_MAX: for ever). ACCEL_OK: it is done and ran; ACCEL_PENDING: it
+ * is not done; otherwise what it ended with, and status arrays say ACCEL_NOT_CHECKED for items without a verdict. */
+ACCEL_API accel_status accel_future_wait(accel_future* future, uint64_t timeout_ns);
+/* A file descriptor that polls readable from the moment it is done. It stays the future's: do not read or close it. */
+ACCEL_API accel_status accel_future_descriptor(accel_future* future, int32_t* descriptor_out);
+/* Call `function` once it is done: on a thread of the runtime, where it must not wait for other futures, or at once. */
+typedef void (*accel_done_function)(void* context);
+ACCEL_API accel_status accel_future_on_done(accel_future* future, accel_done_function function, void* context);
+/* End it with ACCEL_CANCELLED. ACCEL_OK: its arrays are not touched any more. ACCEL_BAD_ARGUMENT: it is done. */
+ACCEL_API accel_status accel_future_cancel(accel_future* future);
+/* NULL is allowed. One that is not done is cancelled. */
+ACCEL_API void accel_future_free(accel_future* future);
 
 /* -------------------------------------------------------------------------------------------------- drivers */
 

@@ -178,19 +178,13 @@ typedef struct accel_device_caps {
   uint64_t features;                    /* of accel_device_feature */
 } accel_device_caps;
 
-typedef enum accel_log_level {
-  ACCEL_LOG_DEBUG = 10,
-  ACCEL_LOG_INFO = 20,
-  ACCEL_LOG_WARNING = 30,
-  ACCEL_LOG_ERROR = 40
-} accel_log_level;
-
 /* What the runtime offers to a driver. Both pointers may be used from any thread until close has returned. */
 typedef struct accel_driver_host {
   uint32_t struct_size;
   uint32_t abi_version; /* ACCEL_DRIVER_ABI_VERSION of the runtime */
   void* context;
-  void (*log)(void* context, int32_t level, const char* message); /* a copy is taken */
+  /* level: of accel_log_level. A copy of the message is taken. */
+  void (*log)(void* context, int32_t level, const char* message);
 } accel_driver_host;
 
 typedef struct accel_driver_device accel_driver_device; /* the driver's own */

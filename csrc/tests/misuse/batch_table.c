@@ -70,6 +70,50 @@ static accel_status merkle_verify_many(const struct batch* b) {
                                   b->tree_sizes_stride, b->leaf_hashes, b->leaf_hashes_stride, b->proofs, b->count);
 }
 
+/* Each with a stream: submitted, awaited, freed. */
+static accel_status finish(accel_status status, accel_future** future) {
+  if (status != ACCEL_OK) return status;
+  status = accel_future_wait(*future, UINT64_MAX);
+  accel_future_free(*future);
+  return status;
+}
+static accel_status stream_hash(const struct batch* b) {
+  accel_future* future;
+  return finish(accel_stream_sm3_hash_messages(b->stream, &future, b->digests_out, b->messages, b->count, NULL),
+                &future);
+}
+static accel_status stream_verify_digest(const struct batch* b) {
+  accel_future* future;
+  return finish(
+      accel_stream_sm2_verify_digest_many(b->stream, &future, b->status_out, b->keys, b->keys_stride, b->signatures,
+                                          b->signatures_stride, b->digests, b->digests_stride, b->count, NULL),
+      &future);
+}
+static accel_status stream_verify(const struct batch* b) {
+  accel_future* future;
+  return finish(accel_stream_sm2_verify_many(b->stream, &future, b->status_out, b->keys, b->keys_stride, b->signatures,
+                                             b->signatures_stride, b->messages, b->id, b->id_length, b->count, NULL),
+                &future);
+}
+static accel_status stream_ring_digest(const struct batch* b) {
+  accel_future* future;
+  return finish(
+      accel_stream_sm2_keyring_verify_digest_many(b->stream, &future, b->status_out, b->ring, b->indices, b->signatures,
+                                                  b->signatures_stride, b->digests, b->digests_stride, b->count, NULL),
+      &future);
+}
+static accel_status stream_ring(const struct batch* b) {
+  accel_future* future;
+  return finish(accel_stream_sm2_keyring_verify_many(b->stream, &future, b->status_out, b->ring, b->indices,
+                                                     b->signatures, b->signatures_stride, b->messages, b->count, NULL),
+                &future);
+}
+static accel_status stream_leaf_hashes(const struct batch* b) {
+  accel_future* future;
+  return finish(accel_stream_merkle_leaf_hashes(b->stream, &future, b->hashes_out, b->rule, b->leaves, b->count, NULL),
+                &future);
+}
+
 /* --- are the answers right? --------------------------------------------------------------------------------- */
 
 static bool all_ok(const struct batch* b) {
@@ -120,6 +164,7 @@ static bool to_der_right(const struct batch* b) {
 #define DIGESTS A(ARRAY, digests), STRIDE_OF(digests)
 #define PRIVATE_KEYS A(HANDLES, private_keys), A(KEY_COUNT, private_key_count), A(OPTIONAL, indices)
 #define DEVICE A(OPTIONAL, device)
+#define STREAM A(HANDLES, stream)
 
 const struct function batch_functions[] = {
     {"accel_sm3_hash_many",
@@ -188,5 +233,29 @@ const struct function batch_functions[] = {
      all_ok,
      {DEVICE, A(STATUS, status_out), A(RULE, rule), A(ARRAY, roots), STRIDE_OF(roots), A(OPTIONAL, tree_sizes),
       STRIDE_OF(tree_sizes), A(ARRAY, leaf_hashes), STRIDE_OF(leaf_hashes), A(VIEW, proofs)}},
+    {"accel_stream_sm3_hash_messages",
+     stream_hash,
+     sm3_digests_right,
+     {STREAM, A(ARRAY, digests_out), A(VIEW, messages)}},
+    {"accel_stream_sm2_verify_digest_many",
+     stream_verify_digest,
+     all_ok,
+     {STREAM, A(STATUS, status_out), KEYS, SIGNATURES, DIGESTS}},
+    {"accel_stream_sm2_verify_many",
+     stream_verify,
+     all_ok,
+     {STREAM, A(STATUS, status_out), KEYS, SIGNATURES, A(VIEW, messages), A(ID, id)}},
+    {"accel_stream_sm2_keyring_verify_digest_many",
+     stream_ring_digest,
+     all_ok,
+     {STREAM, A(STATUS, status_out), A(HANDLES, ring), A(ARRAY, indices), SIGNATURES, DIGESTS}},
+    {"accel_stream_sm2_keyring_verify_many",
+     stream_ring,
+     all_ok,
+     {STREAM, A(STATUS, status_out), A(HANDLES, ring), A(ARRAY, indices), SIGNATURES, A(VIEW, messages)}},
+    {"accel_stream_merkle_leaf_hashes",
+     stream_leaf_hashes,
+     leaf_hashes_right,
+     {STREAM, A(ARRAY, hashes_out), A(RULE, rule), A(VIEW, leaves)}},
 };
 const size_t batch_function_count = sizeof batch_functions / sizeof *batch_functions;

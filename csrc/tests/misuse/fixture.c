@@ -162,6 +162,7 @@ void make_fixture(void) {
   good.ders_out = odd(72 * COUNT);
   good.lengths_out = odd(COUNT);
   good.hashes_out = odd(32 * COUNT);
+  ANSWERS(ACCEL_OK, accel_stream_new(NULL, &good.stream, 4));
   make_messages();
   make_signatures();
   make_ders();
@@ -169,6 +170,7 @@ void make_fixture(void) {
 }
 
 void free_fixture(void) {
+  accel_stream_free(good.stream);
   for (size_t i = 0; i < SIGNERS; ++i) accel_sm2_private_key_free(signers[i]);
   accel_sm2_keyring_free(ring);
   accel_merkle_tree_free(tree);

@@ -9,6 +9,7 @@ enum { COUNT = 5, LENGTH = 40, SIGNERS = 2, LEAVES = 7 };
 /* Fields have the names of the parameters; NAME_bytes where a parameter is an array and not accel_messages. */
 struct batch {
   accel_device* device;
+  accel_stream* stream;
   uint8_t *status_out, *digests_out, *signatures_out, *hints_out, *ders_out, *lengths_out, *hashes_out;
   const uint8_t *keys, *signatures, *digests, *hints, *messages_bytes, *id, *roots, *leaf_hashes;
   uint64_t keys_stride, signatures_stride, digests_stride, messages_stride, message_length, id_length, roots_stride,

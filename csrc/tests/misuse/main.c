@@ -24,6 +24,9 @@ int main(void) {
   test_proof_fields();
   test_proof_verification();
   test_drivers();
+  test_devices();
+  test_streams();
+  test_futures();
   free_fixture();
   check_coverage();
   return check_report();

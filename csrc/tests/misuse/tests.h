@@ -24,6 +24,9 @@ void test_tree_proofs(void);
 void test_proof_fields(void);
 void test_proof_verification(void);
 void test_drivers(void);
+void test_devices(void);
+void test_streams(void);
+void test_futures(void);
 
 /* The i-th way to get accel_messages wrong for COUNT messages; false when there are no more. */
 bool bad_view(size_t i, accel_messages* view);

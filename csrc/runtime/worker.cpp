@@ -1,0 +1,366 @@
+#include "runtime/worker.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/log.hpp"
+#include "runtime/selftest.hpp"
+#include "sm2/random.hpp"
+
+namespace accel::runtime {
+namespace {
+
+// While a slot is free new work may come that wait() does not see: it is asked in slices of so long.
+constexpr uint64_t kSlice = 500'000;
+// While none is free, and where a descriptor wakes us, only deadlines and cancelled work need looking at.
+constexpr uint64_t kLongSlice = 20'000'000;
+
+uint64_t random_word() {
+  uint64_t word;
+  sm2::system_random(reinterpret_cast<uint8_t*>(&word), sizeof word);
+  return word;
+}
+
+}  // namespace
+
+Worker::Worker(devices::Found found, std::string name, const TrustOptions& options, std::shared_ptr<Queue> queue)
+    : options_(options),
+      queue_(std::move(queue)),
+      link_(std::move(found), std::move(name), options.call_timeout_ns),
+      ring_keys_(link_),
+      next_tag_(random_word()),
+      sampler_(options.sample_rate, random_word()),
+      wake_descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (wake_descriptor_ < 0) throw Error(ACCEL_NO_MEMORY, "device: no descriptor for its thread");
+}
+
+Worker::~Worker() { ::close(wake_descriptor_); }
+
+void Worker::open() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited: signals are the application's
+  try {
+    thread_ = std::thread([self = shared_from_this()] { self->run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw Error(ACCEL_NO_MEMORY, "device " + name() + ": no thread for it");
+  }
+  pthread_setname_np(thread_.native_handle(), "accel-device");
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  std::unique_lock lock(mutex_);
+  while (!opened_) {
+    changed_.wait_for(lock, sleep_ns(100'000'000));
+    if (opened_ || !link_.stuck(now_ns())) continue;
+    given_up_ = true;
+    thread_.detach();
+    throw Error(ACCEL_BAD_DEVICE, "device " + name() + ": its driver does not return from open");
+  }
+  if (open_error_ == nullptr) return;
+  lock.unlock();
+  thread_.join();
+  std::rethrow_exception(open_error_);
+}
+
+void Worker::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake();
+  while (thread_.joinable()) {
+    {
+      std::unique_lock lock(mutex_);
+      if (ended_ || given_up_) {
+        lock.unlock();
+        given_up_ ? thread_.detach() : thread_.join();
+        return;
+      }
+      changed_.wait_for(lock, sleep_ns(50'000'000));
+    }
+    give_up_if_stuck(now_ns());
+  }
+}
+
+void Worker::wake() {
+  const std::lock_guard lock(mutex_);
+  woken_ = true;
+  changed_.notify_all();
+  if (polling_) eventfd_write(wake_descriptor_, 1);
+}
+
+void Worker::give_up_if_stuck(uint64_t now) {
+  if (quarantined() || !link_.stuck(now) || given_up_.exchange(true)) return;
+  counters_.add(kStuck);
+  counters_.add(kQuarantined);
+  queue_->remove_member(member_);
+  for (Piece& piece : custody_.give_up()) {
+    counters_.add(kReplayed, piece.count());
+    queue_->put_back(std::move(piece), member_);
+  }
+  log(ACCEL_LOG_ERROR, "device.quarantined", name(), "a call of its driver does not return");
+}
+
+void Worker::run() noexcept {
+  bool open = false;
+  try {
+    open_device();
+    open = true;
+  } catch (const Fault& fault) {
+    open_error_ = std::make_exception_ptr(Error(ACCEL_BAD_DEVICE, "device " + name() + ": " + fault.what()));
+  } catch (...) {
+    open_error_ = std::current_exception();
+  }
+  if (!open) link_.close();
+  {
+    const std::lock_guard lock(mutex_);
+    opened_ = true;
+    changed_.notify_all();
+  }
+  while (open && !given_up_ && !quarantined()) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) break;
+    }
+    try {
+      if (!step()) sleep();
+    } catch (const Fault& fault) {
+      recover(fault);
+    } catch (const std::exception& error) {
+      recover(Fault(kDriverErrors, error.what()));
+    }
+  }
+  if (!given_up_) link_.close();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+void Worker::open_device() {
+  link_.open();
+  arena_ = std::make_unique<Arena>(link_.caps());
+  slots_.resize(arena_->limits().slots);
+  start_device();
+  member_ = queue_->add_member(link_.caps());
+  log(ACCEL_LOG_INFO, "device.opened", name(),
+      std::string(link_.caps().name) + " " + link_.caps().version + ": known-answer tests passed");
+}
+
+// After open and after reset.
+void Worker::start_device() {
+  link_.register_memory(arena_->data(), arena_->size());
+  selftest(link_, *arena_, &next_tag_, options_.command_timeout_ns);
+  burst_checked_.fill(false);
+  descriptor_ = link_.descriptor();
+}
+
+// False: there was nothing to do.
+bool Worker::step() {
+  bool busy = take_work();
+  busy = enqueue_staged() || busy;
+  busy = collect() || busy;
+  watch_slots();
+  if (!busy && !held_.empty() && count(State::kFree) == slots_.size()) {
+    deliver_held();
+    busy = true;
+  }
+  return busy;
+}
+
+bool Worker::take_work() {
+  bool taken = false;
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = false;
+  }
+  for (Slot& slot : slots_) {
+    if (slot.state != State::kFree) continue;
+    std::optional<Piece> piece = queue_->take(member_);
+    if (!piece) break;
+    stage(slot, std::move(*piece));
+    taken = true;
+  }
+  return taken;
+}
+
+void Worker::stage(Slot& slot, Piece piece) {
+  const uint64_t tag = next_tag_++;
+  if (!custody_.add(tag, piece)) {
+    queue_->put_back(std::move(piece), member_);
+    return;
+  }
+  Request& request = *piece.request;
+  const Work& work = request.work();
+  accel_status status = ACCEL_OK;
+  std::string sentence;
+  {
+    const Request::Pin pin(request);
+    if (pin) {
+      try {
+        const uint32_t* const handles = ring_keys_.handles_for(work, count(State::kFree) == slots_.size());
+        slot.command =
+            arena_->stage(slot_number(slot), work, piece.begin, piece.end, handles, is_certified_by_points(work));
+      } catch (const Error& error) {  // the caller's memory has changed meanwhile
+        status = error.status();
+        sentence = error.what();
+      }
+    } else {
+      status = ACCEL_CANCELLED;
+    }
+  }
+  if (status != ACCEL_OK) {
+    request.close(status, sentence);
+    custody_.release(tag);
+    return;
+  }
+  slot.command.tag = tag;
+  slot.command.deadline_ns = options_.command_timeout_ns;
+  slot.piece = std::move(piece);
+  slot.state = State::kStaged;
+  slot.cancel_asked = false;
+  staged_.push_back(slot_number(slot));
+}
+
+bool Worker::enqueue_staged() {
+  if (staged_.empty()) return false;
+  std::vector<accel_command> commands;
+  for (const size_t number : staged_) commands.push_back(slots_[number].command);
+  const uint32_t taken = link_.enqueue(commands.data(), static_cast<uint32_t>(commands.size()));
+  const uint64_t now = now_ns();
+  for (uint32_t i = 0; i < taken; ++i) {
+    Slot& slot = slots_[staged_.front()];
+    staged_.pop_front();
+    slot.state = State::kInFlight;
+    slot.enqueued_at = now;
+    slot.lost_at = after_ns(now, options_.command_timeout_ns);
+  }
+  return taken != 0;
+}
+
+bool Worker::collect() {
+  if (count(State::kInFlight) == 0) return false;
+  accel_completion completions[kSlots];
+  const uint32_t completed = link_.dequeue(completions, kSlots);
+  const uint64_t now = now_ns();
+  const uint64_t since = std::exchange(last_collected_at_, completed == 0 ? last_collected_at_ : now);
+  for (uint32_t i = 0; i < completed; ++i) {
+    Slot* const slot = find(completions[i].tag);
+    if (slot == nullptr) {
+      throw Fault(kBadTags, "a completion with tag " + std::to_string(completions[i].tag) + ", which is not in flight");
+    }
+    const uint64_t took = now - std::max(slot->enqueued_at, since);
+    queue_->measured(member_, slot->piece.request->work().op, slot->piece.count(), took / completed);
+    finish(*slot, completions[i]);
+  }
+  return completed != 0;
+}
+
+Worker::Slot* Worker::find(uint64_t tag) {
+  for (Slot& slot : slots_) {
+    if (slot.state == State::kInFlight && slot.command.tag == tag) return &slot;
+  }
+  return nullptr;
+}
+
+size_t Worker::count(State state) const {
+  return static_cast<size_t>(
+      std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.state == state; }));
+}
+
+void Worker::finish(Slot& slot, const accel_completion& completion) {
+  if (completion.count != slot.command.count || completion.opcode != slot.command.opcode) {
+    throw Fault(kCorrupt, "a completion that does not fit its command");
+  }
+  switch (completion.status) {
+    case ACCEL_COMPLETION_DONE:
+      accept(slot);
+      return;
+    case ACCEL_COMPLETION_CANCELLED:
+      if (!slot.cancel_asked) throw Fault(kCorrupt, "a completion as cancelled that nobody has asked for");
+      custody_.release(slot.command.tag);  // its request is closed
+      slot = Slot();
+      return;
+    case ACCEL_COMPLETION_UNSUPPORTED:
+    case ACCEL_COMPLETION_BAD_COMMAND:
+      refuse(slot, completion.status);
+      return;
+    case ACCEL_COMPLETION_FAULT:
+      throw Fault(kDeviceFaults, "the device gave a command up as faulty");
+    default:
+      throw Fault(kCorrupt, "a completion with the unknown status " + std::to_string(completion.status));
+  }
+}
+
+// Not the device's fault, and nothing that it would do better a second time.
+void Worker::refuse(Slot& slot, uint16_t status) {
+  counters_.add(kRefused);
+  const char* const word = status == ACCEL_COMPLETION_UNSUPPORTED ? "unsupported" : "malformed";
+  log(ACCEL_LOG_WARNING, "device.refused", name(),
+      "it calls a command of " + std::to_string(slot.command.count) + " items with opcode " +
+          std::to_string(slot.command.opcode) + " " + word);
+  std::optional<Piece> piece = custody_.release(slot.command.tag);
+  slot = Slot();
+  if (piece) queue_->put_back(std::move(*piece), member_);
+}
+
+// Cancelled work is asked back, and lost commands are noticed.
+void Worker::watch_slots() {
+  const uint64_t now = now_ns();
+  for (Slot& slot : slots_) {
+    if (slot.state != State::kInFlight) continue;
+    if (now > slot.lost_at) {
+      throw Fault(kTimeouts, "a command of " + std::to_string(slot.command.count) + " items with opcode " +
+                                 std::to_string(slot.command.opcode) + " was not completed in time");
+    }
+    if (!slot.cancel_asked && slot.piece.request->is_closed()) {
+      slot.cancel_asked = true;
+      link_.cancel(slot.command.tag);
+    }
+  }
+}
+
+void Worker::sleep() {
+  uint64_t until = UINT64_MAX;
+  for (const Slot& slot : slots_) {
+    if (slot.state == State::kInFlight) until = std::min(until, slot.lost_at);
+  }
+  if (count(State::kFree) != slots_.size()) {
+    sleep_in_flight(until);
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return woken_ || stopping_; });
+}
+
+void Worker::sleep_in_flight(uint64_t until) {
+  const uint64_t now = now_ns();
+  const uint64_t left = until > now ? until - now : 0;
+  const bool full = count(State::kFree) == 0;
+  if (descriptor_ < 0 || !staged_.empty()) {
+    link_.wait(std::min(left, full && staged_.empty() ? kLongSlice : kSlice));
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (woken_ || stopping_) return;
+    polling_ = true;
+  }
+  pollfd descriptors[2] = {{descriptor_, POLLIN, 0}, {wake_descriptor_, POLLIN, 0}};
+  const uint64_t slice = std::min(left, kLongSlice);
+  const timespec timeout = {0, static_cast<long>(slice)};
+  ppoll(descriptors, 2, &timeout, nullptr);
+  const std::lock_guard lock(mutex_);
+  polling_ = false;
+  eventfd_t ignored;
+  eventfd_read(wake_descriptor_, &ignored);
+}
+
+}  // namespace accel::runtime
