@@ -11,7 +11,9 @@ from accel import _native
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize(("page", "least"), [("README.md", 7), ("docs/python.md", 5), ("docs/users/hardware.md", 1)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 7), ("docs/python.md", 5), ("docs/users/hardware.md", 1), ("docs/devices.md", 6)]
+)
 def test_the_code_on_the_page(page: str, least: int) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)

@@ -18,6 +18,7 @@ namespace accel::python {
 namespace py = pybind11;
 
 void bind_core(py::module_& module);
+void bind_device(py::module_& module);
 void bind_sm3(py::module_& module);
 void bind_sm2(py::module_& module);
 void bind_verifier(py::module_& module);

@@ -29,6 +29,8 @@ const char* error_class(accel_status status) {
       return "QueueFullError";
     case ACCEL_CLOSED:
       return "ClosedError";
+    case ACCEL_CANCELLED:
+      return "RequestCancelled";
     default:
       return "AccelError";
   }

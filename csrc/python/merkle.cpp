@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bindings.hpp"
+#include "device.hpp"
 
 namespace accel::python {
 namespace {
@@ -47,7 +48,10 @@ py::bytes with_room(uint64_t capacity, Call&& call) {
 // Appends wait for readers and readers for appends, so every call on the tree gives the GIL away.
 class MerkleTree {
  public:
-  MerkleTree(uint32_t rule, uint32_t keep) { check(accel_merkle_tree_new(nullptr, &tree_, rule, keep)); }
+  MerkleTree(uint32_t rule, uint32_t keep, const Device* device) {
+    accel_device* const handle = handle_of(device);
+    run([&] { return accel_merkle_tree_new(handle, &tree_, rule, keep); });
+  }
   ~MerkleTree() { accel_merkle_tree_free(tree_); }
   MerkleTree(const MerkleTree&) = delete;
   MerkleTree& operator=(const MerkleTree&) = delete;
@@ -125,9 +129,19 @@ std::string rule_name(uint32_t rule) {
   return name;
 }
 
-void leaf_hashes(py::array out, uint32_t rule, const MessagesView& leaves) {
+void leaf_hashes(py::array out, uint32_t rule, const MessagesView& leaves, const Device* device) {
+  accel_device* const handle = handle_of(device);
   uint8_t* const hashes = output(out, leaves.count() * kHashSize, "out");
-  run([&] { return accel_merkle_leaf_hashes(nullptr, hashes, rule, leaves.view(), leaves.count()); });
+  run([&] { return accel_merkle_leaf_hashes(handle, hashes, rule, leaves.view(), leaves.count()); });
+}
+
+std::unique_ptr<Future> submit_leaf_hashes(Stream& stream, const SubmitOptions& options, py::array out, uint32_t rule,
+                                           const py::object& leaves) {
+  const auto& view = leaves.cast<const MessagesView&>();
+  uint8_t* const hashes = output(out, view.count() * kHashSize, "out");
+  return stream.submit(options, {out, leaves}, [&](accel_stream* handle, accel_future** future, const auto* native) {
+    return accel_stream_merkle_leaf_hashes(handle, future, hashes, rule, view.view(), view.count(), native);
+  });
 }
 
 uint64_t swap_from_big_endian(uint64_t value) {
@@ -243,7 +257,8 @@ int verify_consistency(const py::object& first_root, uint64_t first_size, const 
 
 void bind_merkle(py::module_& module) {
   py::class_<MerkleTree>(module, "MerkleTree", "A Merkle tree that grows; any number of threads may use one.")
-      .def(py::init<uint32_t, uint32_t>(), py::arg("rule"), py::arg("keep"))
+      .def(py::init<uint32_t, uint32_t, const Device*>(), py::arg("rule"), py::arg("keep"),
+           py::arg("device").none(true) = nullptr)
       .def("append", &MerkleTree::append, py::arg("leaves"))
       .def("append_hashes", &MerkleTree::append_hashes, py::arg("hashes"))
       .def("head", &MerkleTree::head)
@@ -253,7 +268,10 @@ void bind_merkle(py::module_& module) {
       .def("consistency", &MerkleTree::consistency, py::arg("first_size"), py::arg("second_size"));
   module.attr("MERKLE_ANY_SIZE") = ACCEL_MERKLE_ANY_SIZE;
   module.def("merkle_rule_from_name", &rule_from_name, py::arg("name"));
-  module.def("merkle_leaf_hashes", &leaf_hashes, py::arg("out"), py::arg("rule"), py::arg("leaves"));
+  module.def("merkle_leaf_hashes", &leaf_hashes, py::arg("out"), py::arg("rule"), py::arg("leaves"),
+             py::arg("device").none(true) = nullptr);
+  module.def("submit_merkle_leaf_hashes", &submit_leaf_hashes, py::arg("stream"), py::arg("options"), py::arg("out"),
+             py::arg("rule"), py::arg("leaves"));
   module.def("merkle_proof_decode", &decode, py::arg("encoded"));
   module.def("merkle_proof_encode", &encode, py::arg("kind"), py::arg("rule"), py::arg("tree_size"),
              py::arg("first_size"), py::arg("indices"), py::arg("siblings"));

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "bindings.hpp"
+#include "device.hpp"
 
 namespace accel::python {
 namespace {
@@ -42,28 +43,61 @@ Rows rows_of(const py::array& array, size_t width, uint64_t count, const char* n
 
 // --- verifying ---------------------------------------------------------------------------------------------------
 
-void verify_digests(py::array out, const py::array& keys, const py::array& signatures, const py::array& digests) {
+void verify_digests(py::array out, const py::array& keys, const py::array& signatures, const py::array& digests,
+                    const Device* device) {
   const Rows key = rows(keys, 64, "keys");
   const Rows signature = rows_of(signatures, 64, key.count, "signatures");
   const Rows digest = rows_of(digests, 32, key.count, "digests");
   uint8_t* const status = output(out, key.count, "out");
+  accel_device* const handle = handle_of(device);
   run([&] {
-    return accel_sm2_verify_digest_many(nullptr, status, key.data, key.stride, signature.data, signature.stride,
+    return accel_sm2_verify_digest_many(handle, status, key.data, key.stride, signature.data, signature.stride,
                                         digest.data, digest.stride, key.count);
   });
 }
 
 void verify(py::array out, const py::array& keys, const py::array& signatures, const MessagesView& messages,
-            const OptionalBytes& id) {
+            const OptionalBytes& id, const Device* device) {
   const Rows key = rows(keys, 64, "keys");
   const Rows signature = rows_of(signatures, 64, key.count, "signatures");
   require_count(messages.count(), key.count, "messages");
   uint8_t* const status = output(out, key.count, "out");
   const Id name(id);
+  accel_device* const handle = handle_of(device);
   run([&] {
-    return accel_sm2_verify_many(nullptr, status, key.data, key.stride, signature.data, signature.stride,
+    return accel_sm2_verify_many(handle, status, key.data, key.stride, signature.data, signature.stride,
                                  messages.view(), name.data, name.length, key.count);
   });
+}
+
+std::unique_ptr<Future> submit_verify_digests(Stream& stream, const SubmitOptions& options, py::array out,
+                                              const py::array& keys, const py::array& signatures,
+                                              const py::array& digests) {
+  const Rows key = rows(keys, 64, "keys");
+  const Rows signature = rows_of(signatures, 64, key.count, "signatures");
+  const Rows digest = rows_of(digests, 32, key.count, "digests");
+  uint8_t* const status = output(out, key.count, "out");
+  return stream.submit(
+      options, {out, keys, signatures, digests}, [&](accel_stream* handle, accel_future** future, const auto* native) {
+        return accel_stream_sm2_verify_digest_many(handle, future, status, key.data, key.stride, signature.data,
+                                                   signature.stride, digest.data, digest.stride, key.count, native);
+      });
+}
+
+std::unique_ptr<Future> submit_verify(Stream& stream, const SubmitOptions& options, py::array out,
+                                      const py::array& keys, const py::array& signatures, const py::object& messages,
+                                      const OptionalBytes& id) {
+  const Rows key = rows(keys, 64, "keys");
+  const Rows signature = rows_of(signatures, 64, key.count, "signatures");
+  const auto& view = messages.cast<const MessagesView&>();
+  require_count(view.count(), key.count, "messages");
+  uint8_t* const status = output(out, key.count, "out");
+  const Id name(id);
+  return stream.submit(
+      options, {out, keys, signatures, messages}, [&](accel_stream* handle, accel_future** future, const auto* native) {
+        return accel_stream_sm2_verify_many(handle, future, status, key.data, key.stride, signature.data,
+                                            signature.stride, view.view(), name.data, name.length, key.count, native);
+      });
 }
 
 struct HintedItems {
@@ -194,33 +228,69 @@ class KeyRing {
     return bytes;
   }
 
-  void verify_digests(py::array out, const py::array& indices, const py::array& signatures,
-                      const py::array& digests) const {
+  void verify_digests(py::array out, const py::array& indices, const py::array& signatures, const py::array& digests,
+                      const Device* device) const {
     const Indices index(indices);
     const Rows signature = rows_of(signatures, 64, index.count, "signatures");
     const Rows digest = rows_of(digests, 32, index.count, "digests");
     uint8_t* const status = output(out, index.count, "out");
+    accel_device* const handle = handle_of(device);
     run([&] {
-      return accel_sm2_keyring_verify_digest_many(nullptr, status, ring_, index.data, signature.data, signature.stride,
+      return accel_sm2_keyring_verify_digest_many(handle, status, ring_, index.data, signature.data, signature.stride,
                                                   digest.data, digest.stride, index.count);
     });
   }
 
-  void verify(py::array out, const py::array& indices, const py::array& signatures,
-              const MessagesView& messages) const {
+  void verify(py::array out, const py::array& indices, const py::array& signatures, const MessagesView& messages,
+              const Device* device) const {
     const Indices index(indices);
     const Rows signature = rows_of(signatures, 64, index.count, "signatures");
     require_count(messages.count(), index.count, "messages");
     uint8_t* const status = output(out, index.count, "out");
+    accel_device* const handle = handle_of(device);
     run([&] {
-      return accel_sm2_keyring_verify_many(nullptr, status, ring_, index.data, signature.data, signature.stride,
+      return accel_sm2_keyring_verify_many(handle, status, ring_, index.data, signature.data, signature.stride,
                                            messages.view(), index.count);
     });
   }
 
+  const accel_sm2_keyring* handle() const { return ring_; }
+
  private:
   accel_sm2_keyring* ring_ = nullptr;
 };
+
+std::unique_ptr<Future> submit_ring_digests(Stream& stream, const SubmitOptions& options, const py::object& ring,
+                                            py::array out, const py::array& indices, const py::array& signatures,
+                                            const py::array& digests) {
+  const accel_sm2_keyring* const keys = ring.cast<const KeyRing&>().handle();
+  const Indices index(indices);
+  const Rows signature = rows_of(signatures, 64, index.count, "signatures");
+  const Rows digest = rows_of(digests, 32, index.count, "digests");
+  uint8_t* const status = output(out, index.count, "out");
+  return stream.submit(options, {ring, out, indices, signatures, digests},
+                       [&](accel_stream* handle, accel_future** future, const auto* native) {
+                         return accel_stream_sm2_keyring_verify_digest_many(
+                             handle, future, status, keys, index.data, signature.data, signature.stride, digest.data,
+                             digest.stride, index.count, native);
+                       });
+}
+
+std::unique_ptr<Future> submit_ring(Stream& stream, const SubmitOptions& options, const py::object& ring, py::array out,
+                                    const py::array& indices, const py::array& signatures, const py::object& messages) {
+  const accel_sm2_keyring* const keys = ring.cast<const KeyRing&>().handle();
+  const Indices index(indices);
+  const Rows signature = rows_of(signatures, 64, index.count, "signatures");
+  const auto& view = messages.cast<const MessagesView&>();
+  require_count(view.count(), index.count, "messages");
+  uint8_t* const status = output(out, index.count, "out");
+  return stream.submit(options, {ring, out, indices, signatures, messages},
+                       [&](accel_stream* handle, accel_future** future, const auto* native) {
+                         return accel_stream_sm2_keyring_verify_many(handle, future, status, keys, index.data,
+                                                                     signature.data, signature.stride, view.view(),
+                                                                     index.count, native);
+                       });
+}
 
 // --- private keys and signing ------------------------------------------------------------------------------------
 
@@ -442,15 +512,26 @@ void bind_keys(py::module_& module) {
   module.def("sm2_public_key_to_pem", &public_key_to_pem, py::arg("raw"));
 }
 
+void bind_submissions(py::module_& module) {
+  module.def("submit_sm2_verify_digests", &submit_verify_digests, py::arg("stream"), py::arg("options"), py::arg("out"),
+             py::arg("keys"), py::arg("signatures"), py::arg("digests"));
+  module.def("submit_sm2_verify", &submit_verify, py::arg("stream"), py::arg("options"), py::arg("out"),
+             py::arg("keys"), py::arg("signatures"), py::arg("messages"), py::arg("id"));
+  module.def("submit_sm2_ring_verify_digests", &submit_ring_digests, py::arg("stream"), py::arg("options"),
+             py::arg("ring"), py::arg("out"), py::arg("indices"), py::arg("signatures"), py::arg("digests"));
+  module.def("submit_sm2_ring_verify", &submit_ring, py::arg("stream"), py::arg("options"), py::arg("ring"),
+             py::arg("out"), py::arg("indices"), py::arg("signatures"), py::arg("messages"));
+}
+
 }  // namespace
 
 const accel_sm2_keyring* ring_handle(const py::object& ring) { return ring.cast<const KeyRing&>().handle(); }
 
 void bind_sm2(py::module_& module) {
   module.def("sm2_verify_digests", &verify_digests, py::arg("out"), py::arg("keys"), py::arg("signatures"),
-             py::arg("digests"));
+             py::arg("digests"), py::arg("device").none(true) = nullptr);
   module.def("sm2_verify", &verify, py::arg("out"), py::arg("keys"), py::arg("signatures"), py::arg("messages"),
-             py::arg("id"));
+             py::arg("id"), py::arg("device").none(true) = nullptr);
   module.def("sm2_adaptive_tables", &adaptive_tables);
   module.def("sm2_verify_hinted_digests", &verify_hinted_digests, py::arg("out"), py::arg("keys"),
              py::arg("signatures"), py::arg("digests"), py::arg("hints"));
@@ -466,8 +547,10 @@ void bind_sm2(py::module_& module) {
       .def("tables", &KeyRing::tables)
       .def("table_bytes", &KeyRing::table_bytes)
       .def("verify_digests", &KeyRing::verify_digests, py::arg("out"), py::arg("indices"), py::arg("signatures"),
-           py::arg("digests"))
-      .def("verify", &KeyRing::verify, py::arg("out"), py::arg("indices"), py::arg("signatures"), py::arg("messages"));
+           py::arg("digests"), py::arg("device").none(true) = nullptr)
+      .def("verify", &KeyRing::verify, py::arg("out"), py::arg("indices"), py::arg("signatures"), py::arg("messages"),
+           py::arg("device").none(true) = nullptr);
+  bind_submissions(module);
   bind_keys(module);
   module.def("sm2_sign_digests", &sign_digests, py::arg("out"), py::arg("private_keys"), py::arg("indices"),
              py::arg("digests"));

@@ -1,7 +1,10 @@
 // SM3: hash_many and the streaming object.
+#include <cstdlib>
+#include <cstring>
 #include <mutex>
 
 #include "bindings.hpp"
+#include "device.hpp"
 
 namespace accel::python {
 namespace {
@@ -9,20 +12,39 @@ namespace {
 // From this many bytes on, an update releases the GIL (as hashlib's objects do).
 constexpr uint64_t kReleaseSize = 2048;
 
-void hash_messages(py::array out, const MessagesView& messages) {
+void hash_messages(py::array out, const MessagesView& messages, const Device* device) {
   uint8_t* const digests = output(out, messages.count() * ACCEL_SM3_SIZE, "out");
-  run([&] { return accel_sm3_hash_messages(nullptr, digests, messages.view(), messages.count()); });
+  accel_device* const handle = handle_of(device);
+  run([&] { return accel_sm3_hash_messages(handle, digests, messages.view(), messages.count()); });
+}
+
+std::unique_ptr<Future> submit_hash(Stream& stream, const SubmitOptions& options, py::array out,
+                                    const py::object& messages) {
+  const auto& view = messages.cast<const MessagesView&>();
+  uint8_t* const digests = output(out, view.count() * ACCEL_SM3_SIZE, "out");
+  return stream.submit(options, {out, messages}, [&](accel_stream* handle, accel_future** future, const auto* native) {
+    return accel_stream_sm3_hash_messages(handle, future, digests, view.view(), view.count(), native);
+  });
 }
 
 py::bytes to_bytes(const uint8_t digest[ACCEL_SM3_SIZE]) {
   return py::bytes(reinterpret_cast<const char*>(digest), ACCEL_SM3_SIZE);
 }
 
+// Does a call that names no device wait for one (device.hpp)? As the library, this reads the environment once.
+bool has_default_device() {
+  static const bool has = [] {
+    const char* const name = std::getenv("ACCEL_DEVICE");
+    return name != nullptr && *name != '\0' && std::strcmp(name, "cpu") != 0;
+  }();
+  return has;
+}
+
 py::bytes hash_one(const py::object& data) {
   const BytesView bytes(data, "data");
   uint8_t digest[ACCEL_SM3_SIZE];
   const auto call = [&] { return accel_sm3_hash_many(nullptr, digest, bytes.data(), 0, bytes.size(), 1); };
-  if (bytes.size() >= kReleaseSize) {
+  if (bytes.size() >= kReleaseSize || has_default_device()) {
     run(call);
   } else {
     check(call());
@@ -90,7 +112,10 @@ class Sm3 {
 }  // namespace
 
 void bind_sm3(py::module_& module) {
-  module.def("sm3_hash_messages", &hash_messages, py::arg("out"), py::arg("messages"));
+  module.def("sm3_hash_messages", &hash_messages, py::arg("out"), py::arg("messages"),
+             py::arg("device").none(true) = nullptr);
+  module.def("submit_sm3_hash_messages", &submit_hash, py::arg("stream"), py::arg("options"), py::arg("out"),
+             py::arg("messages"));
   module.def("sm3_digest", &hash_one, py::arg("data"));
   py::class_<Sm3>(module, "Sm3", "State of a running SM3 computation.")
       .def(py::init<>())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from accel import _library, _native, merkle, sm2, sm3
 from accel.batch import Ragged
+from accel.device import Device, Future, Stream, devices, open_device
 from accel.errors import (
     AccelError,
     ArgumentError,
@@ -21,6 +22,7 @@ from accel.errors import (
     KernelError,
     LibraryError,
     QueueFullError,
+    RequestCancelled,
     SelfTestError,
     TimedOutError,
 )
@@ -31,24 +33,30 @@ __all__ = [
     "ArgumentError",
     "BadKeyError",
     "ClosedError",
+    "Device",
     "DeviceError",
     "EncodingError",
+    "Future",
     "InvalidProof",
     "InvalidSignature",
     "KernelError",
     "LibraryError",
     "QueueFullError",
     "Ragged",
+    "RequestCancelled",
     "SelfTestError",
+    "Stream",
     "TimedOutError",
     "Verifier",
     "__version__",
     "active_kernel",
     "available_kernels",
     "cpu_features",
+    "devices",
     "kernel_items",
     "merkle",
     "num_threads",
+    "open_device",
     "selftest",
     "set_kernels",
     "set_num_threads",

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -38,6 +38,39 @@ def selftest() -> None: ...
 def num_threads() -> int: ...
 def set_num_threads(threads: int) -> None: ...
 
+# --- devices ---
+
+class Device:
+    def __init__(
+        self,
+        name: str,
+        audit: int,
+        sample_rate: int,
+        hold_window: int,
+        queue_depth: int,
+        fallback: bool,
+        command_timeout_ns: int,
+    ) -> None: ...
+    def close(self) -> None: ...
+    def closed(self) -> bool: ...
+
+class Future:
+    def wait(self, timeout_ns: int) -> bool: ...
+    def descriptor(self) -> int: ...
+    def cancel(self) -> bool: ...
+
+class SubmitOptions:
+    def __init__(self, priority: int, blocking: bool, deadline_ns: int) -> None: ...
+
+class Stream:
+    def __init__(self, device: Device | None, depth: int) -> None: ...
+    def close(self) -> None: ...
+
+def device_names() -> str: ...
+def device_infos(device: Device | None) -> list[tuple[str, str, str, int, int, bool]]: ...
+def device_stats(device: Device | None) -> list[tuple[str, str, str, str, int]]: ...
+def set_log(target: Callable[[int, str, str, str], None] | None) -> None: ...
+
 # --- sm3 ---
 
 class Sm3:
@@ -46,7 +79,10 @@ class Sm3:
     def digest(self) -> bytes: ...
     def copy(self) -> Sm3: ...
 
-def sm3_hash_messages(out: npt.NDArray[np.uint8], messages: Messages) -> None: ...
+def sm3_hash_messages(out: npt.NDArray[np.uint8], messages: Messages, device: Device | None = None) -> None: ...
+def submit_sm3_hash_messages(
+    stream: Stream, options: SubmitOptions, out: npt.NDArray[np.uint8], messages: Messages
+) -> Future: ...
 def sm3_digest(data: BytesLike) -> bytes: ...
 
 # --- sm2 ---
@@ -119,6 +155,7 @@ class Sm2KeyRing:
         indices: npt.NDArray[np.uint32],
         signatures: npt.NDArray[np.uint8],
         digests: npt.NDArray[np.uint8],
+        device: Device | None = None,
     ) -> None: ...
     def verify(
         self,
@@ -126,6 +163,7 @@ class Sm2KeyRing:
         indices: npt.NDArray[np.uint32],
         signatures: npt.NDArray[np.uint8],
         messages: Messages,
+        device: Device | None = None,
     ) -> None: ...
 
 def sm2_verify_digests(
@@ -133,6 +171,7 @@ def sm2_verify_digests(
     keys: npt.NDArray[np.uint8],
     signatures: npt.NDArray[np.uint8],
     digests: npt.NDArray[np.uint8],
+    device: Device | None = None,
 ) -> None: ...
 def sm2_verify(
     out: npt.NDArray[np.uint8],
@@ -140,7 +179,43 @@ def sm2_verify(
     signatures: npt.NDArray[np.uint8],
     messages: Messages,
     id: bytes | None,
+    device: Device | None = None,
 ) -> None: ...
+def submit_sm2_verify_digests(
+    stream: Stream,
+    options: SubmitOptions,
+    out: npt.NDArray[np.uint8],
+    keys: npt.NDArray[np.uint8],
+    signatures: npt.NDArray[np.uint8],
+    digests: npt.NDArray[np.uint8],
+) -> Future: ...
+def submit_sm2_verify(
+    stream: Stream,
+    options: SubmitOptions,
+    out: npt.NDArray[np.uint8],
+    keys: npt.NDArray[np.uint8],
+    signatures: npt.NDArray[np.uint8],
+    messages: Messages,
+    id: bytes | None,
+) -> Future: ...
+def submit_sm2_ring_verify_digests(
+    stream: Stream,
+    options: SubmitOptions,
+    ring: Sm2KeyRing,
+    out: npt.NDArray[np.uint8],
+    indices: npt.NDArray[np.uint32],
+    signatures: npt.NDArray[np.uint8],
+    digests: npt.NDArray[np.uint8],
+) -> Future: ...
+def submit_sm2_ring_verify(
+    stream: Stream,
+    options: SubmitOptions,
+    ring: Sm2KeyRing,
+    out: npt.NDArray[np.uint8],
+    indices: npt.NDArray[np.uint32],
+    signatures: npt.NDArray[np.uint8],
+    messages: Messages,
+) -> Future: ...
 def sm2_adaptive_tables() -> tuple[int, int, int, int]: ...
 def sm2_verify_hinted_digests(
     out: npt.NDArray[np.uint8],
@@ -195,7 +270,7 @@ def sm2_signatures_to_der(
 MERKLE_ANY_SIZE: int
 
 class MerkleTree:
-    def __init__(self, rule: int, keep: int) -> None: ...
+    def __init__(self, rule: int, keep: int, device: Device | None = None) -> None: ...
     def append(self, leaves: Messages) -> None: ...
     def append_hashes(self, hashes: npt.NDArray[np.uint8]) -> None: ...
     def head(self) -> tuple[bytes, int]: ...
@@ -205,7 +280,12 @@ class MerkleTree:
     def consistency(self, first_size: int, second_size: int) -> bytes: ...
 
 def merkle_rule_from_name(name: str) -> int: ...
-def merkle_leaf_hashes(out: npt.NDArray[np.uint8], rule: int, leaves: Messages) -> None: ...
+def merkle_leaf_hashes(
+    out: npt.NDArray[np.uint8], rule: int, leaves: Messages, device: Device | None = None
+) -> None: ...
+def submit_merkle_leaf_hashes(
+    stream: Stream, options: SubmitOptions, out: npt.NDArray[np.uint8], rule: int, leaves: Messages
+) -> Future: ...
 def merkle_proof_decode(
     encoded: BytesLike,
 ) -> tuple[int, str, int, int, npt.NDArray[np.uint64], npt.NDArray[np.uint8]]: ...

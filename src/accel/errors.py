@@ -17,6 +17,7 @@ __all__ = [
     "KernelError",
     "LibraryError",
     "QueueFullError",
+    "RequestCancelled",
     "SelfTestError",
     "TimedOutError",
 ]
@@ -60,7 +61,15 @@ class KernelError(AccelError, ValueError):
 
 
 class DeviceError(AccelError, RuntimeError):
-    """``ACCEL_DEVICE`` or a handle names a device that is not there."""
+    """A device that is not there, does not work or is closed."""
+
+
+class QueueFullError(AccelError, RuntimeError):
+    """As many items or calls wait as a queue, a stream or a device holds, and the caller did not want to wait."""
+
+
+class RequestCancelled(AccelError):  # noqa: N818 - nothing went wrong
+    """A call that was submitted was cancelled."""
 
 
 class LibraryError(AccelError, ImportError):
@@ -72,11 +81,7 @@ class SelfTestError(AccelError, RuntimeError):
 
 
 class TimedOutError(AccelError, TimeoutError):
-    """The time that a call was given is over, and nothing was checked."""
-
-
-class QueueFullError(AccelError, RuntimeError):
-    """As many items wait as may: try again later."""
+    """The time that a call was given is over, or the deadline of one that was submitted: nothing was checked."""
 
 
 class ClosedError(AccelError, RuntimeError):

@@ -42,11 +42,14 @@ import numpy as np
 import numpy.typing as npt
 
 from accel import _native
+from accel._calls import PLANS, Call, native_device
 from accel.batch import ByteArray, Messages, Ragged, Rows, as_messages, as_output, as_rows
 from accel.errors import ArgumentError, EncodingError, InvalidProof
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from accel.device import Device
 
 __all__ = [
     "BAD_PROOF",
@@ -83,23 +86,33 @@ _MAX_SIZE = 2**63 - 1
 _MAX_INDEX = 2**64 - 1
 
 
-def leaf_hashes(leaves: Messages, rule: RuleName = "rfc9162", out: ByteArray | None = None) -> ByteArray:
+def leaf_hashes(
+    leaves: Messages, rule: RuleName = "rfc9162", out: ByteArray | None = None, *, device: Device | None = None
+) -> ByteArray:
     """Return the hashes that stand for leaves: an (N, 32) uint8 array.
 
     Args:
         leaves: N leaves' data in any form that `accel.batch` takes.
         rule: SM3(00 data) under ``rfc9162``, SM3(data) under the two others.
         out: None, or a writable C-contiguous (N, 32) uint8 array that shares no memory with `leaves`.
+        device: Where it runs; None: what ``ACCEL_DEVICE`` names, or the CPU.
 
     Raises:
         TypeError: `leaves` or `out` has another type or dtype.
         ArgumentError: `leaves` or `out` has another shape or stride, or there is no such rule.
+        DeviceError: The device is closed, or fails and has no fallback.
     """
+    return _leaf_call(leaves, rule, out).now(device)
+
+
+def _leaf_call(leaves: Messages, rule: RuleName = "rfc9162", out: ByteArray | None = None) -> Call:
     code = _rule_code(rule)
     batch = as_messages(leaves, "leaves")
     hashes = as_output(out, (len(batch), _HASH_SIZE), "out", batch)
-    _native.merkle_leaf_hashes(hashes, code, batch)
-    return hashes
+    return Call(_native.merkle_leaf_hashes, _native.submit_merkle_leaf_hashes, (hashes, code, batch), hashes)
+
+
+PLANS[leaf_hashes] = _leaf_call
 
 
 class Tree:
@@ -115,20 +128,37 @@ class Tree:
             module.
         keep: ``all`` keeps all levels (about 64 bytes a leaf) and gives proofs. ``root`` keeps only the right edge
             (2 KiB, whatever the size): it appends and gives the root, and no proofs.
+        device: Where leaves and levels are hashed; None: what ``ACCEL_DEVICE`` names, or the CPU. Single nodes and
+            proofs are the CPU's. The device must stay open as long as the tree grows.
 
     Raises:
         TypeError: `leaves` has another type or dtype.
         ArgumentError: `leaves` has another shape or stride, or there is no such `rule` or `keep`.
+        DeviceError: The device is closed, or fails and has no fallback; so for `append`.
     """
 
     __slots__ = ("_keep", "_native", "_rule")
 
-    def __init__(self, leaves: Messages = (), rule: RuleName = "rfc9162", keep: Literal["all", "root"] = "all") -> None:
-        self._open(rule, keep)
+    def __init__(
+        self,
+        leaves: Messages = (),
+        rule: RuleName = "rfc9162",
+        keep: Literal["all", "root"] = "all",
+        *,
+        device: Device | None = None,
+    ) -> None:
+        self._open(rule, keep, device)
         self.append(leaves)
 
     @classmethod
-    def from_leaf_hashes(cls, hashes: Rows, rule: RuleName = "rfc9162", keep: Literal["all", "root"] = "all") -> Self:
+    def from_leaf_hashes(
+        cls,
+        hashes: Rows,
+        rule: RuleName = "rfc9162",
+        keep: Literal["all", "root"] = "all",
+        *,
+        device: Device | None = None,
+    ) -> Self:
         """Return a tree whose leaf hashes are given, and taken as they are.
 
         Args:
@@ -136,21 +166,23 @@ class Tree:
                 ``FixedSizeBinaryArray`` of width 32.
             rule: As for `Tree`.
             keep: As for `Tree`.
+            device: As for `Tree`.
 
         Raises:
             TypeError: `hashes` has another type or dtype.
             ArgumentError: `hashes` has another shape or stride, or there is no such `rule` or `keep`.
+            DeviceError: As for `Tree`.
         """
         tree = cls.__new__(cls)
-        tree._open(rule, keep)
+        tree._open(rule, keep, device)
         tree.append_leaf_hashes(hashes)
         return tree
 
-    def _open(self, rule: RuleName, keep: object) -> None:
+    def _open(self, rule: RuleName, keep: object, device: Device | None) -> None:
         code = _rule_code(rule)
         if not isinstance(keep, str) or keep not in _KEEP:
             raise ArgumentError(f"keep: expected 'all' or 'root', got {keep!r}")
-        self._native = _native.MerkleTree(code, _KEEP[keep])
+        self._native = _native.MerkleTree(code, _KEEP[keep], native_device(device))
         self._rule: RuleName = rule
         self._keep = keep
 

@@ -9,10 +9,14 @@ import hashlib
 import hmac
 import os
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from accel import _native
+from accel._calls import PLANS, Call
 from accel.batch import ByteArray, BytesLike, Messages, as_messages, as_output
+
+if TYPE_CHECKING:
+    from accel.device import Device
 
 __all__ = [
     "SM3",
@@ -104,24 +108,32 @@ def digest(data: BytesLike) -> bytes:
     return _native.sm3_digest(data)
 
 
-def hash_many(messages: Messages, out: ByteArray | None = None) -> ByteArray:
+def hash_many(messages: Messages, out: ByteArray | None = None, *, device: Device | None = None) -> ByteArray:
     """Return the digests of N messages, in their order: an (N, 32) uint8 array.
 
     Args:
         messages: See `accel.batch`. (0, L), (N, 0) and empty lists are valid.
         out: None, or a writable C-contiguous (N, 32) uint8 array that shares no memory with the messages: written
             and returned.
+        device: Where it runs; None: what ``ACCEL_DEVICE`` names, or the CPU.
 
     Raises:
         TypeError: `messages` or `out` has another type or dtype.
         ArgumentError: `messages` or `out` has another shape, stride, offsets that decrease or overrun; `out` is
             read-only or overlaps the messages.
         KernelError: ``ACCEL_KERNEL`` names a kernel that is not there.
+        DeviceError: The device is closed, or fails and has no fallback.
     """
+    return _hash_call(messages, out).now(device)
+
+
+def _hash_call(messages: Messages, out: ByteArray | None = None) -> Call:
     batch = as_messages(messages)
     digests = as_output(out, (len(batch), digest_size), "out", batch)
-    _native.sm3_hash_messages(digests, batch)
-    return digests
+    return Call(_native.sm3_hash_messages, _native.submit_sm3_hash_messages, (digests, batch), digests)
+
+
+PLANS[hash_many] = _hash_call
 
 
 def hmac_new(key: BytesLike, msg: BytesLike | None = None) -> hmac.HMAC:

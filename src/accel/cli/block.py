@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from accel.cli.output import INVALID, VALID, JsonOption, emit, job, out, progress_bar
+from accel.device import Audit, Device, open_device
 from accel.errors import ArgumentError
 
 STATUS_STYLES = {"OK": "green", "BAD_SIGNATURE": "red", "BAD_KEY": "magenta", "BAD_RANGE": "yellow"}
@@ -41,6 +43,16 @@ BlockArgument = Annotated[
 ]
 LimitOption = Annotated[
     int, typer.Option("--bad-rows-limit", min=0, help="How many bad rows to list; all are counted.")
+]
+
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", help="Where to verify: see `accel.devices()`. Default: ACCEL_DEVICE, or the CPU."
+    ),
+]
+AuditOption = Annotated[
+    str, typer.Option("--audit", metavar="AUDIT", help="With --device: sample, hold or full (docs/devices.md).")
 ]
 
 
@@ -108,7 +120,13 @@ def make_block(
 
 
 @job
-def verify(block: BlockArgument, bad_rows_limit: LimitOption = 100, as_json: JsonOption = False) -> int:
+def verify(
+    block: BlockArgument,
+    bad_rows_limit: LimitOption = 100,
+    device: DeviceOption = None,
+    audit: AuditOption = "sample",
+    as_json: JsonOption = False,
+) -> int:
     """Verify every signature of a block, hash every transaction, compute the Merkle root.
 
     BLOCK is a Parquet file with the columns public_key (64 bytes x || y), signature (64 bytes r || s; raw, never DER)
@@ -117,13 +135,34 @@ def verify(block: BlockArgument, bad_rows_limit: LimitOption = 100, as_json: Jso
     """
     from accel import ledger  # noqa: PLC0415  see make_block
 
-    with progress_bar("verifying") as progress:
-        report = ledger.verify_block(block, bad_rows_limit=bad_rows_limit, progress=progress)
+    with ExitStack() as stack:
+        opened = None
+        if device is not None:
+            opened = stack.enter_context(open_device(device, audit=cast(Audit, audit)))
+        progress = stack.enter_context(progress_bar("verifying"))
+        report = ledger.verify_block(block, bad_rows_limit=bad_rows_limit, progress=progress, device=opened)
+        devices = None if opened is None else devices_json(opened)
     if as_json:
-        emit({"file": str(block), **report_json(report)})
+        emit({"file": str(block), **report_json(report), "devices": devices})
     else:
         print_report(str(block), report)
     return VALID if report.valid else INVALID
+
+
+def devices_json(device: Device) -> list[dict[str, Any]]:
+    """The devices behind a handle for JSON, each with its counters that are not zero."""
+    stats = device.stats()
+    return [
+        {
+            "name": info.name,
+            "product": info.product,
+            "version": info.version,
+            "times": info.time_kind.label,
+            "quarantined": info.quarantined,
+            "stats": {stat.name: stat.value for stat in stats if stat.device == info.name and stat.value},
+        }
+        for info in device.infos
+    ]
 
 
 def report_json(report: Any) -> dict[str, Any]:
@@ -143,6 +182,8 @@ def report_json(report: Any) -> dict[str, Any]:
         "rate": report.rate,
         "kernels": report.kernels,
         "threads": report.threads,
+        "device": report.device,
+        "times": report.times,
     }
 
 
@@ -161,6 +202,8 @@ def print_report(name: str, report: Any) -> None:
     kernels = ", ".join(f"{op} {kernel}" for op, kernel in report.kernels.items())
     table.add_row("rate", f"{report.rate:,.0f} transactions/s, {report.seconds:.2f} s")
     table.add_row("ran on", f"{report.threads} threads, {kernels}, {report.known_signers:,} known signers")
+    if report.device is not None:
+        table.add_row("device", f"{report.device}, times: {report.times}")
     out.print(table, soft_wrap=True)
     if report.bad:
         shown = "" if len(report.bad) == report.bad_total else f", the first {len(report.bad):,}"

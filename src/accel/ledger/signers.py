@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from accel import sm2
+from accel import Device, sm2
 from accel.ledger.layout import ByteRows
 from accel.sm2._common import NoZA
 
@@ -30,6 +30,7 @@ class KnownSigners:
         capacity: keys that the ring may hold; as many others are counted at a time.
         table_memory: bytes for the ring's tables. The ring stops growing when they are used up.
         id: the signers' ID, or `accel.sm2.NO_ZA`.
+        device: where rows are verified; None: what ``ACCEL_DEVICE`` names, or the CPU.
     """
 
     def __init__(
@@ -37,8 +38,10 @@ class KnownSigners:
         capacity: int = 4_096,
         table_memory: int = 256 << 20,
         id: bytes | NoZA = sm2.DEFAULT_ID,  # noqa: A002 - the standard's name
+        device: Device | None = None,
     ) -> None:
         self._id = id
+        self._device = device
         self._capacity = capacity
         self._table_memory = table_memory
         self._ring: Any = None
@@ -68,18 +71,23 @@ class KnownSigners:
         if known.any():
             # Strangers are few once the ring has grown: giving them any known key here, and their verdict below, is
             # cheaper than copying the known rows' messages apart.
-            statuses[:] = sm2.verify_many(self._ring[np.where(known, slots, 0)], signatures, messages)
+            statuses[:] = self._verify_ring(np.where(known, slots, 0), signatures, messages)
             statuses[~known] = sm2.NOT_CHECKED
         strangers = np.flatnonzero(~known)
         while strangers.size:
             rows, strangers = strangers[:_STRANGERS_AT_ONCE], strangers[_STRANGERS_AT_ONCE:]
-            statuses[rows] = sm2.verify_many(keys[rows], signatures[rows], messages.take(rows), id=self._id)
+            statuses[rows] = sm2.verify_many(
+                keys[rows], signatures[rows], messages.take(rows), id=self._id, device=self._device
+            )
             if self._learn(keys[rows[statuses[rows] == sm2.OK]]) and strangers.size:
                 slots = self._find(keys[strangers])
                 known = slots >= 0
                 rows, strangers = strangers[known], strangers[~known]
-                statuses[rows] = sm2.verify_many(self._ring[slots[known]], signatures[rows], messages.take(rows))
+                statuses[rows] = self._verify_ring(slots[known], signatures[rows], messages.take(rows))
         return statuses
+
+    def _verify_ring(self, slots: npt.NDArray[np.int64], signatures: ByteRows, messages: Any) -> ByteRows:
+        return sm2.verify_many(self._ring[slots], signatures, messages, device=self._device)
 
     def _find(self, keys: ByteRows) -> npt.NDArray[np.int64]:
         """Each key's place in the ring, or -1.

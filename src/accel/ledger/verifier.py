@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 import accel
-from accel import merkle, sm2
+from accel import Device, merkle, sm2
 from accel.ledger.layout import MERKLE_RULE, Batch, Block, ByteRows, Progress
 from accel.ledger.raw import RawBlock
 from accel.ledger.signers import KnownSigners
@@ -53,6 +53,8 @@ class BlockReport:
         seconds: wall clock for the whole pass, reading included.
         kernels: the kernel that each operation ran on.
         threads: threads of the pool.
+        device: the name of the device it ran on; None: the CPU, without the runtime.
+        times: whose times these are: ``measured``, ``model`` or ``rtl-sim``.
     """
 
     rows: int = 0
@@ -66,6 +68,8 @@ class BlockReport:
     seconds: float = 0.0
     kernels: dict[str, str] = field(default_factory=dict)
     threads: int = 0
+    device: str | None = None
+    times: str = "measured"
 
     @property
     def bad_total(self) -> int:
@@ -93,6 +97,7 @@ def verify_block(
     *,
     bad_rows_limit: int = 100,
     progress: Progress | None = None,
+    device: Device | None = None,
 ) -> BlockReport:
     """Verify every transaction of a block and compute its Merkle root.
 
@@ -104,9 +109,11 @@ def verify_block(
             and the rule in its header hold; the statuses that it expects are not read.
         bad_rows_limit: how many bad rows to list (all are counted).
         progress: called now and then with the rows verified so far and the rows in all.
+        device: where signatures are verified and transactions hashed; None: what ``ACCEL_DEVICE`` names, or the CPU.
 
     Raises:
         BlockError: the file or directory cannot be read as a block.
+        DeviceError: the device is closed, or fails and has no fallback.
     """
     started = time.perf_counter()
     report = BlockReport(threads=accel.num_threads())
@@ -114,8 +121,8 @@ def verify_block(
         RawBlock(path) if Path(path).is_dir() else Block(path) as block,
         closing(_prefetch(block.batches())) as batches,
     ):
-        signers = KnownSigners(id=block.id)
-        tree = merkle.Tree([], rule=block.rule, keep="root")
+        signers = KnownSigners(id=block.id, device=device)
+        tree = merkle.Tree([], rule=block.rule, keep="root", device=device)
         for batch in batches:
             statuses = signers.verify(batch.keys, batch.signatures, batch.messages)
             tree.append(batch.messages)
@@ -126,6 +133,9 @@ def verify_block(
     report.known_signers = len(signers)
     report.kernels = {op: accel.active_kernel(op) for op in ("sm3.hash", "sm2.verify")}
     report.seconds = time.perf_counter() - started
+    if device is not None:
+        report.device = device.name
+        report.times = "+".join(sorted({info.time_kind.label for info in device.infos}))
     return report
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Union
 
 import numpy as np
 
 from accel import _native
+from accel._calls import PLANS, Call
 from accel.batch import ByteArray, Messages, Rows, as_messages, as_output, as_rows
 from accel.errors import ArgumentError
 from accel.sm2 import _common
@@ -16,6 +18,8 @@ from accel.sm2._keys import PublicKey
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from accel.device import Device
 
 Indices: TypeAlias = np.ndarray[Any, np.dtype[np.uint32]]
 
@@ -164,6 +168,11 @@ def _merge(status: ByteArray, der_status: ByteArray | None) -> ByteArray:
     return status
 
 
+def _merging(der_status: ByteArray | None) -> Callable[[ByteArray], ByteArray] | None:
+    """Return what `_merge` has to do to a call's result, or None."""
+    return None if der_status is None else partial(_merge, der_status=der_status)
+
+
 def _check_ring_id(ring: KeyRing, id: OptionalId) -> None:  # noqa: A002 - the standard's name
     if id is not LEFT_OUT and _common.native_id(id) != ring._id:
         raise ArgumentError(f"id: expected none, or the ring's own ({ring.id!r}), got {id!r}")
@@ -177,6 +186,7 @@ def verify_many(
     id: OptionalId = LEFT_OUT,  # noqa: A002 - the standard's name
     encoding: Encoding = "raw",
     out: ByteArray | None = None,
+    device: Device | None = None,
 ) -> ByteArray:
     """Verify N signatures over N messages (GB/T 32918.2, section 7.1), on all threads of the pool without the GIL.
 
@@ -191,6 +201,7 @@ def verify_many(
         encoding: ``raw`` or ``der``.
         out: None, or a writable C-contiguous (N,) uint8 array that shares no memory with the inputs: written and
             returned.
+        device: Where it runs; None: what ``ACCEL_DEVICE`` names, or the CPU.
 
     Returns:
         An (N,) uint8 array of `OK`, `BAD_KEY`, `BAD_RANGE` or `BAD_SIGNATURE`. Malformed DER is `BAD_SIGNATURE`.
@@ -198,7 +209,20 @@ def verify_many(
     Raises:
         TypeError: An argument has another type or dtype; `id` must not be a str.
         ArgumentError: An argument has another shape, stride or value, or counts differ.
+        DeviceError: The device is closed, or fails and has no fallback.
     """
+    return _verify_call(keys, signatures, messages, id=id, encoding=encoding, out=out).now(device)
+
+
+def _verify_call(
+    keys: Keys | RingKeys,
+    signatures: Rows | Messages,
+    messages: Messages,
+    *,
+    id: OptionalId = LEFT_OUT,  # noqa: A002 - the standard's name
+    encoding: Encoding = "raw",
+    out: ByteArray | None = None,
+) -> Call:
     rows, der_status = _signature_rows(signatures, encoding)
     batch = as_messages(messages)
     if isinstance(keys, RingKeys):
@@ -206,15 +230,18 @@ def verify_many(
         _common.check_count(len(rows), len(keys), "signatures", "keys")
         _common.check_count(len(batch), len(keys), "messages", "keys")
         status = as_output(out, (len(keys),), "out", keys.indices, rows, batch)
-        keys.ring._ring.verify(status, keys.indices, rows, batch)
-        return _merge(status, der_status)
+        items = (keys.ring._ring, status, keys.indices, rows, batch)
+        return Call(_native.Sm2KeyRing.verify, _native.submit_sm2_ring_verify, items, status, _merging(der_status))
     identity = _common.native_id(id)
     key_rows = _key_rows(keys, "keys")
     _common.check_count(len(rows), len(key_rows), "signatures", "keys")
     _common.check_count(len(batch), len(key_rows), "messages", "keys")
     status = as_output(out, (len(key_rows),), "out", key_rows, rows, batch)
-    _native.sm2_verify(status, key_rows, rows, batch, identity)
-    return _merge(status, der_status)
+    arguments = (status, key_rows, rows, batch, identity)
+    return Call(_native.sm2_verify, _native.submit_sm2_verify, arguments, status, _merging(der_status))
+
+
+PLANS[verify_many] = _verify_call
 
 
 def verify_digest_many(
@@ -224,6 +251,7 @@ def verify_digest_many(
     *,
     encoding: Encoding = "raw",
     out: ByteArray | None = None,
+    device: Device | None = None,
 ) -> ByteArray:
     """Verify N signatures over N digests e (see `digest_many`), on all threads of the pool without the GIL.
 
@@ -233,6 +261,7 @@ def verify_digest_many(
         digests: (N, 32) uint8 array. Any value is valid.
         encoding: ``raw`` or ``der``.
         out: As in `verify_many`.
+        device: As in `verify_many`.
 
     Returns:
         An (N,) uint8 array of `OK`, `BAD_KEY`, `BAD_RANGE` or `BAD_SIGNATURE`. Malformed DER is `BAD_SIGNATURE`.
@@ -240,21 +269,38 @@ def verify_digest_many(
     Raises:
         TypeError: An argument has another type or dtype.
         ArgumentError: An argument has another shape, stride or value, or counts differ.
+        DeviceError: The device is closed, or fails and has no fallback.
     """
+    return _verify_digest_call(keys, signatures, digests, encoding=encoding, out=out).now(device)
+
+
+def _verify_digest_call(
+    keys: Keys | RingKeys,
+    signatures: Rows | Messages,
+    digests: Rows,
+    *,
+    encoding: Encoding = "raw",
+    out: ByteArray | None = None,
+) -> Call:
     rows, der_status = _signature_rows(signatures, encoding)
     digest_rows = as_rows(digests, 32, "digests")
     if isinstance(keys, RingKeys):
         _common.check_count(len(rows), len(keys), "signatures", "keys")
         _common.check_count(len(digest_rows), len(keys), "digests", "keys")
         status = as_output(out, (len(keys),), "out", keys.indices, rows, digest_rows)
-        keys.ring._ring.verify_digests(status, keys.indices, rows, digest_rows)
-        return _merge(status, der_status)
+        items = (keys.ring._ring, status, keys.indices, rows, digest_rows)
+        submit = _native.submit_sm2_ring_verify_digests
+        return Call(_native.Sm2KeyRing.verify_digests, submit, items, status, _merging(der_status))
     key_rows = _key_rows(keys, "keys")
     _common.check_count(len(rows), len(key_rows), "signatures", "keys")
     _common.check_count(len(digest_rows), len(key_rows), "digests", "keys")
     status = as_output(out, (len(key_rows),), "out", key_rows, rows, digest_rows)
-    _native.sm2_verify_digests(status, key_rows, rows, digest_rows)
-    return _merge(status, der_status)
+    arguments = (status, key_rows, rows, digest_rows)
+    submit_digests = _native.submit_sm2_verify_digests
+    return Call(_native.sm2_verify_digests, submit_digests, arguments, status, _merging(der_status))
+
+
+PLANS[verify_digest_many] = _verify_digest_call
 
 
 class AdaptiveTables(NamedTuple):
