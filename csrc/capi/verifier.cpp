@@ -108,7 +108,14 @@ Submission question(const accel::sm2::KeyRing* ring, uint32_t index, const uint8
   require(signature, "signature");
   require(digest, "digest");
   require_range(priority, ACCEL_PRIORITY_VOTE, ACCEL_PRIORITY_TRANSACTION, "priority");
-  return {ring, index, key, signature, digest, static_cast<uint8_t>(priority), deadline_after(timeout_ns), 0};
+  return {ring,
+          index,
+          key,
+          signature,
+          digest,
+          static_cast<uint8_t>(priority - ACCEL_PRIORITY_VOTE),
+          deadline_after(timeout_ns),
+          0};
 }
 
 void begin(uint8_t* status_out) {

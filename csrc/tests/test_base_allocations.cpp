@@ -189,7 +189,7 @@ TEST_F(Allocations, NoneInVerifiers) {
     accel_status status = ACCEL_OK;
     for (uint64_t i = 0; i < count && status == ACCEL_OK; ++i) {
       status = accel_sm2_verifier_verify(verifier, &status_[i], &keys_[64 * i], &signatures_[64 * i],
-                                         &data_[kLength * i], kLength, id(), 16, 0, ACCEL_NO_TIMEOUT);
+                                         &data_[kLength * i], kLength, id(), 16, ACCEL_PRIORITY_VOTE, ACCEL_NO_TIMEOUT);
     }
     return status;
   });
@@ -197,8 +197,9 @@ TEST_F(Allocations, NoneInVerifiers) {
   ASSERT_EQ(ACCEL_OK, accel_sm2_queue_new(&queue, verifier, kCount));
   expect_none("queue_submit and queue_poll", [&](uint64_t count) {
     for (uint64_t i = 0; i < count; ++i) {
-      const accel_status status = accel_sm2_queue_ring_submit_digest(
-          queue, full_ring_, indices_[i], &signatures_[64 * i], &digests_[32 * i], 0, ACCEL_NO_TIMEOUT, i);
+      const accel_status status =
+          accel_sm2_queue_ring_submit_digest(queue, full_ring_, indices_[i], &signatures_[64 * i], &digests_[32 * i],
+                                             ACCEL_PRIORITY_VOTE, ACCEL_NO_TIMEOUT, i);
       if (status != ACCEL_OK) return status;
     }
     for (uint64_t polled = 0; polled < count;) {

@@ -243,7 +243,7 @@ TEST_P(AdaptiveVerdicts, DoNotDependOnTables) {
   }();
   for (const uint64_t limit : {uint64_t{0}, 2 * uint64_t{GetParam()->standard.bytes}, kNoLimit}) {
     AdaptiveTables tables(*GetParam(), limit, generous_clock);
-    for (uint32_t round = 0; round < (kBrief ? 3 : 8); ++round) {
+    for (uint32_t round = 0; round < (kBrief ? 5 : 8); ++round) {
       for (const size_t count : {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 127, 128, 129, 255, 256}) {
         expect_verdicts(tables, items, round * 13 % (300 - count), count);
       }

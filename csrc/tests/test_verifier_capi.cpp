@@ -50,7 +50,7 @@ uint8_t verdict(accel_sm2_verifier* verifier, size_t i) {
   uint8_t status = ACCEL_NOT_CHECKED;
   const accel_status call =
       accel_sm2_verifier_verify_digest(verifier, &status, &all.keys[64 * i], &all.signatures[64 * i],
-                                       &all.digests[32 * i], static_cast<uint32_t>(i % 3), ACCEL_NO_TIMEOUT);
+                                       &all.digests[32 * i], static_cast<uint32_t>(1 + i % 3), ACCEL_NO_TIMEOUT);
   EXPECT_EQ(call, ACCEL_OK) << accel_last_error();
   return status;
 }
@@ -111,7 +111,8 @@ TEST(VerifierApi, MessagesAndRings) {
   uint8_t status = 0;
   const auto by_key = [&](uint64_t length, const char* id, uint64_t id_length) {
     EXPECT_EQ(accel_sm2_verifier_verify(verifier.get(), &status, one.key, one.signature, one.message, length,
-                                        reinterpret_cast<const uint8_t*>(id), id_length, 0, ACCEL_NO_TIMEOUT),
+                                        reinterpret_cast<const uint8_t*>(id), id_length, ACCEL_PRIORITY_VOTE,
+                                        ACCEL_NO_TIMEOUT),
               ACCEL_OK);
     return status;
   };
@@ -139,7 +140,7 @@ TEST(VerifierApi, QueuesGiveEachTagItsVerdict) {
   const uint64_t digests = all.count();
   for (uint64_t i = 0; i < digests; ++i) {
     ASSERT_EQ(accel_sm2_queue_submit_digest(queue, &all.keys[64 * i], &all.signatures[64 * i], &all.digests[32 * i],
-                                            static_cast<uint32_t>(i % 3), ACCEL_NO_TIMEOUT, i),
+                                            static_cast<uint32_t>(1 + i % 3), ACCEL_NO_TIMEOUT, i),
               ACCEL_OK);
     const bool ours = i % 2 == 0;  // the other's signature under our key is wrong
     ASSERT_EQ(accel_sm2_queue_ring_submit(queue, i % 4 < 2 ? one.ring : other.ring, 0,

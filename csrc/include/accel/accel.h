@@ -345,9 +345,9 @@ typedef struct accel_sm2_verifier accel_sm2_verifier;
 
 /* Served first: votes. Signatures of a lower priority wait as long as those of a higher one fill the batches. */
 typedef enum accel_priority {
-  ACCEL_PRIORITY_VOTE = 0,
-  ACCEL_PRIORITY_PROPOSAL = 1,
-  ACCEL_PRIORITY_TRANSACTION = 2
+  ACCEL_PRIORITY_VOTE = 1,
+  ACCEL_PRIORITY_PROPOSAL = 2,
+  ACCEL_PRIORITY_TRANSACTION = 3
 } accel_priority;
 #define ACCEL_PRIORITIES 3
 
@@ -412,8 +412,8 @@ typedef struct accel_sm2_verifier_counts {
   uint64_t waiting;     /* now */
   uint64_t refused;     /* with ACCEL_QUEUE_FULL */
   uint64_t timed_out;   /* with ACCEL_TIMED_OUT */
-  /* By accel_priority, of signatures that were taken into a batch: how many, how long they waited for it together, and
-   * the longest wait. Nanoseconds. */
+  /* By priority, votes first, of signatures that were taken into a batch: how many, how long they waited for it
+   * together, and the longest wait. Nanoseconds. */
   uint64_t taken[ACCEL_PRIORITIES], wait_ns[ACCEL_PRIORITIES], longest_wait_ns[ACCEL_PRIORITIES];
 } accel_sm2_verifier_counts;
 
@@ -682,12 +682,6 @@ typedef struct accel_future accel_future;
 ACCEL_API accel_status accel_stream_new(accel_device* device, accel_stream** stream_out, uint32_t depth);
 /* NULL is allowed. What is on its way is finished first; futures stay. */
 ACCEL_API void accel_stream_free(accel_stream* stream);
-
-typedef enum accel_priority {
-  ACCEL_PRIORITY_VOTE = 1,
-  ACCEL_PRIORITY_PROPOSAL = 2,
-  ACCEL_PRIORITY_TRANSACTION = 3
-} accel_priority;
 
 typedef struct accel_submit_options {
   uint32_t struct_size;  /* sizeof(accel_submit_options) */

@@ -60,7 +60,8 @@ static void test_verifying(accel_sm2_verifier* verifier) {
   REFUSES_NULL("digest", accel_sm2_verifier_verify_digest(verifier, status, key, signature, NULL, VOTE, FOREVER));
   CHECK(*status == ACCEL_NOT_CHECKED);
   REFUSES(ACCEL_BAD_ARGUMENT, "priority",
-          accel_sm2_verifier_verify_digest(verifier, status, key, signature, digest, 3, FOREVER));
+          accel_sm2_verifier_verify_digest(verifier, status, key, signature, digest, ACCEL_PRIORITY_TRANSACTION + 1,
+                                           FOREVER));
   ANSWERS(ACCEL_OK, DIGEST(verifier, status, key, signature, digest));
   CHECK(*status == ACCEL_OK);
 #undef DIGEST
@@ -131,7 +132,7 @@ static void test_stats(accel_sm2_verifier* verifier) {
   REFUSES_NULL("verifier", accel_sm2_verifier_stats(NULL, &counts));
   REFUSES_NULL("counts_out", accel_sm2_verifier_stats(verifier, NULL));
   ANSWERS(ACCEL_OK, accel_sm2_verifier_stats(verifier, &counts));
-  CHECK(counts.items == 5 && counts.taken[VOTE] == 5 && counts.waiting == 0);
+  CHECK(counts.items == 5 && counts.taken[0] == 5 && counts.waiting == 0);
 }
 
 static void test_submitting(accel_sm2_queue* queue) {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Priority: TypeAlias = Literal["vote", "proposal", "transaction"]
 SingleKey: TypeAlias = Union[PublicKey, "Buffer", RingKeys]
 
-_PRIORITIES = {"vote": 0, "proposal": 1, "transaction": 2}
+_PRIORITIES = {"vote": 1, "proposal": 2, "transaction": 3}
 _NO_TIMEOUT = _NO_LINGER = (1 << 64) - 1
 _MAX_CAPACITY = 1 << 20
 _DEFAULT_CAPACITY = 4096
@@ -155,7 +155,7 @@ class _LoopQueue:
         """Return a future for the verdict; what finds no room waits for it here unless `refuse`."""
         timeout_ns = _timeout_ns(timeout)
         future = self.loop.create_future()
-        blocked = self._blocked[question[-1]]
+        blocked = self._blocked[question[-1] - 1]
         if blocked or not self._queue.submit(future, *question, timeout_ns):
             if refuse:
                 raise QueueFullError("verifier: as many signatures of this priority wait as may")
@@ -402,7 +402,7 @@ class Verifier:
         """Return what the verifier has done so far."""
         batches, items, waiting, refused, timed_out, taken, wait_ns, longest_ns = self._native.stats()
         waits = {
-            name: PriorityWaits(taken[i], wait_ns[i] * 1e-9, longest_ns[i] * 1e-9) for name, i in _PRIORITIES.items()
+            name: PriorityWaits(taken[i], wait_ns[i] * 1e-9, longest_ns[i] * 1e-9) for i, name in enumerate(_PRIORITIES)
         }
         return VerifierStats(batches, items, waiting, refused, timed_out, waits)
 
