@@ -4,13 +4,8 @@
 #include <memory>
 
 #include "accel/accel.h"
+#include "capi/keyring.hpp"
 #include "runtime/device.hpp"
-
-struct accel_sm2_keyring {
-  accel::sm2::KeyRing ring;
-  std::vector<uint8_t> id;  // of ZA; empty without
-  std::shared_ptr<const accel::runtime::RingToken> token = std::make_shared<const accel::runtime::RingToken>();
-};
 
 namespace accel::capi {
 

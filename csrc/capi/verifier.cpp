@@ -9,9 +9,9 @@
 
 #include "base/pool.hpp"
 #include "capi/arrays.hpp"
+#include "capi/devices.hpp"
 #include "capi/guard.hpp"
 #include "capi/keyring.hpp"
-#include "devices/device.hpp"
 #include "runtime/completions.hpp"
 
 using accel::Bytes;
@@ -161,7 +161,7 @@ accel_status accel_sm2_verifier_new(accel_device* device, accel_sm2_verifier** v
   return guard([&] {
     require(verifier_out, "verifier_out");
     *verifier_out = nullptr;
-    accel::require_cpu(device);
+    accel::capi::require_device(device);  // batches run on the CPU
     *verifier_out = new accel_sm2_verifier{Verifier(parse(options))};
   });
 }

@@ -254,8 +254,6 @@ class KeyRing {
     });
   }
 
-  const accel_sm2_keyring* handle() const { return ring_; }
-
  private:
   accel_sm2_keyring* ring_ = nullptr;
 };

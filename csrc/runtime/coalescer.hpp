@@ -24,11 +24,11 @@
 
 #include "accel/accel.h"
 #include "runtime/futex.hpp"
+#include "runtime/priority.hpp"
 #include "sm2/keyring.hpp"
 
 namespace accel::runtime {
 
-inline constexpr size_t kPriorities = 3;  // 0 is the first to be served
 inline constexpr size_t kMaxLanes = 256;
 
 // What a batch function is given: keys from 64-byte rows, or from a ring by indices; all arrays have `count` rows.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/priority.hpp"
 #include "runtime/work.hpp"
 
 namespace accel::runtime {
@@ -31,9 +32,6 @@ class Gate {
   std::condition_variable changed_;
   size_t inside_ = 0;
 };
-
-enum class Priority : uint8_t { kVote, kProposal, kTransaction };
-constexpr size_t kPriorities = 3;
 
 // Its arrays are touched only while it is open, and by who has pinned it. It is closed once: by the delivery of its
 // last item, or before that by close(). Then it is done, and what is still computed for it anywhere is dropped.

@@ -191,7 +191,8 @@ bool parents_hold(const Work& work, size_t begin, size_t end, const std::vector<
       const size_t at = chosen[k] - first;
       const bool lone = 2 * at + 1 == width;
       uint8_t expected[kHashSize];
-      (lone ? merkle::hash_lone : merkle::hash_pairs)(*work.rule, expected, children + 2 * kHashSize * at, 1);
+      const uint8_t* const child = children + 2 * kHashSize * at;
+      lone ? merkle::hash_lone(*work.rule, expected, child, 1) : merkle::hash_pairs(*work.rule, expected, child, 1);
       hold = hold && std::memcmp(expected, parents + kHashSize * at, kHashSize) == 0;
     }
     first += above;
