@@ -11,7 +11,7 @@
 namespace accel::cpu {
 
 inline constexpr uint64_t kMaxLoadedKeys = uint64_t{1} << 16;
-inline constexpr uint64_t kLoadedTableMemory = uint64_t{1} << 29;  // of all rings together
+inline constexpr uint64_t kLoadedTableMemory = uint64_t{1} << 28;  // of all rings together: built within seconds
 
 // What a handle stands for. Immutable once published: a command that runs keeps the version it began with.
 struct LoadedKey {

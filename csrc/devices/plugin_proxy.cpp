@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -95,6 +96,11 @@ class ProxyDevice {
   void close();
 
  private:
+  // A process that is not there answers as one that has ended.
+  Answer ask(const wire::Packet& request, std::span<const uint8_t> payload, std::span<const int> descriptors,
+             uint64_t timeout_ns) {
+    return process_ == nullptr ? Answer{} : process_->ask(request, payload, descriptors, timeout_ns);
+  }
   int32_t take_caps(const Answer& answer);
   wire::Queue& shared(uint32_t queue) const { return reinterpret_cast<wire::Queue*>(rings_->data())[queue]; }
   bool is_faulty(uint32_t queue) {
@@ -133,7 +139,7 @@ int32_t ProxyDevice::take_caps(const Answer& answer) {
   caps.name[sizeof caps.name - 1] = caps.version[sizeof caps.version - 1] = '\0';
   caps.queues = std::min(caps.queues, wire::kMaxQueues);
   caps.queue_depth = std::min(caps.queue_depth, wire::kMaxDepth);
-  caps.features &= ~uint64_t{ACCEL_DEVICE_HOST_MEMORY};
+  caps.features = 0;  // nothing is true of the proxy because it is true of the driver
   const uint64_t alignment = std::max<uint64_t>(caps.buffer_alignment, 1);
   if (caps.queues == 0 || caps.queue_depth == 0 || caps.max_items == 0 || (alignment & (alignment - 1)) != 0 ||
       alignment > (uint64_t{2} << 20)) {
@@ -153,7 +159,7 @@ int32_t ProxyDevice::start() {
   if (text.size() > wire::kMaxText) return ACCEL_DRIVER_BAD_ARGUMENT;
   wire::Packet request = {};
   request.kind = wire::kOpen;
-  const Answer opened = process_->ask(request, {reinterpret_cast<const uint8_t*>(text.data()), text.size()}, {}, kSlow);
+  const Answer opened = ask(request, {reinterpret_cast<const uint8_t*>(text.data()), text.size()}, {}, kSlow);
   if (opened.status != ACCEL_DRIVER_OK) return opened.status;
   if (const int32_t status = take_caps(opened); status != ACCEL_DRIVER_OK) return status;
 
@@ -168,7 +174,7 @@ int32_t ProxyDevice::start() {
   }
   request.kind = wire::kStart;
   request.a = caps_.queues;
-  return process_->ask(request, {}, descriptors, kQuick).status;
+  return ask(request, {}, descriptors, kQuick).status;
 }
 
 int32_t ProxyDevice::register_buffer(void* address, uint64_t size) {
@@ -182,7 +188,7 @@ int32_t ProxyDevice::register_buffer(void* address, uint64_t size) {
   request.a = buffers_.size();
   request.b = buffer.mirror->size();
   const int descriptor = buffer.mirror->descriptor();
-  const int32_t status = process_->ask(request, {}, {&descriptor, 1}, kQuick).status;
+  const int32_t status = ask(request, {}, {&descriptor, 1}, kQuick).status;
   if (status == ACCEL_DRIVER_OK) buffers_.push_back(std::move(buffer));
   return status;
 }
@@ -195,7 +201,7 @@ int32_t ProxyDevice::unregister_buffer(void* address) {
   wire::Packet request = {};
   request.kind = wire::kUnregister;
   request.a = static_cast<uint64_t>(found - buffers_.begin());
-  const int32_t status = process_->ask(request, {}, {}, kQuick).status;
+  const int32_t status = ask(request, {}, {}, kQuick).status;
   found->mirror.reset();
   return status;
 }
@@ -210,7 +216,7 @@ int32_t ProxyDevice::load_keys(const uint8_t* keys, uint64_t stride, uint64_t co
   request.kind = wire::kLoadKeys;
   request.a = count;
   const int descriptor = memory.descriptor();
-  const int32_t status = process_->ask(request, {}, {&descriptor, 1}, kSlow).status;
+  const int32_t status = ask(request, {}, {&descriptor, 1}, kSlow).status;
   if (status == ACCEL_DRIVER_OK) std::memcpy(handles_out, memory.data() + 64 * count, 4 * count);
   return status;
 }
@@ -224,7 +230,7 @@ int32_t ProxyDevice::unload_keys(const uint32_t* handles, uint64_t count) {
   request.kind = wire::kUnloadKeys;
   request.a = count;
   const int descriptor = memory.descriptor();
-  return process_->ask(request, {}, {&descriptor, 1}, kSlow).status;
+  return ask(request, {}, {&descriptor, 1}, kSlow).status;
 }
 
 uint32_t ProxyDevice::find_buffer(const Field& field) const {
@@ -403,7 +409,7 @@ int32_t ProxyDevice::cancel(uint32_t index, uint64_t tag) {
   request.kind = wire::kCancel;
   request.queue = index;
   request.a = tag;
-  const int32_t answer = process_->ask(request, {}, {}, kQuick).status;
+  const int32_t answer = ask(request, {}, {}, kQuick).status;
   return answer > 1 ? ACCEL_DRIVER_FAULT : answer;
 }
 
@@ -417,7 +423,7 @@ const char* ProxyDevice::intern(const char* text, size_t size) {
 void ProxyDevice::remember_stats(uint64_t timeout_ns) {
   wire::Packet request = {};
   request.kind = wire::kStats;
-  const Answer answer = process_->ask(request, {}, {}, timeout_ns);
+  const Answer answer = ask(request, {}, {}, timeout_ns);
   if (answer.status < 0) return;
   stats_.clear();
   const size_t count = std::min<size_t>(answer.payload.size() / sizeof(wire::Stat), wire::kMaxStats);
@@ -443,7 +449,7 @@ void ProxyDevice::end_process() {
   if (process_ == nullptr) return;
   wire::Packet request = {};
   request.kind = wire::kClose;
-  process_->ask(request, {}, {}, kFarewell);
+  ask(request, {}, {}, kFarewell);
   process_.reset();
 }
 
@@ -457,7 +463,10 @@ int32_t ProxyDevice::reset() {
   buffers_.clear();
   const accel_device_caps was = caps_;
   const int32_t status = start();
-  if (status != ACCEL_DRIVER_OK) return status;
+  if (status != ACCEL_DRIVER_OK) {
+    process_.reset();
+    return status;
+  }
   if (was.queues != caps_.queues || was.queue_depth != caps_.queue_depth || was.max_items != caps_.max_items) {
     process_->give_up("its driver has other capabilities than before the reset");
     return ACCEL_DRIVER_FAULT;

@@ -247,6 +247,38 @@ TEST_F(DevicesPlugin, NothingIsLeftBehind) {
   EXPECT_EQ(-1, waitpid(-1, &status, WNOHANG));  // no zombie either
 }
 
+// A host that writes nonsense wherever it can: statuses and digests may be anything, and nothing else happens. Under
+// the address sanitizer a step outside of an array would show.
+TEST_F(DevicesPlugin, HostileHost) {
+  setenv("ACCEL_DRIVERHOST", ACCEL_DRIVER_TESTS "/hostile_host", 1);
+  for (const char* how : {"completions", "counter", "size"}) {
+    SCOPED_TRACE(how);
+    setenv("ACCEL_HOSTILE", how, 1);
+    OpenDevice device(faulty(""));
+    ASSERT_EQ(ACCEL_DRIVER_OK, device.opened);
+    EXPECT_EQ(wire::kMaxQueues, device.caps.queues);
+    EXPECT_EQ(0u, device.caps.features);
+    Memory memory(device);
+    ASSERT_EQ(ACCEL_DRIVER_OK, memory.registered);
+    for (uint64_t i = 0; i < 2000; ++i) {
+      std::vector<accel_completion> completions(i % 70 + 1);
+      const int32_t taken = device.enqueue(memory.command(i % 64));
+      const int32_t given = device.driver().dequeue_burst(device.device, 0, completions.data(),
+                                                          static_cast<uint32_t>(completions.size()));
+      device.driver().wait(device.device, 0, 10000);
+      ASSERT_LE(taken, 1);
+      ASSERT_LE(given, static_cast<int32_t>(completions.size()));
+    }
+    EXPECT_LE(device.driver().cancel(device.device, 0, 1), 1);
+    std::vector<accel_driver_stat> stats(8);
+    EXPECT_LE(device.driver().stats(device.device, stats.data(), 8), 8);
+    EXPECT_EQ(Bytes(4064, 0xee), Bytes(memory.bytes.begin() + 4128, memory.bytes.end()));
+    EXPECT_EQ(ACCEL_DRIVER_OK, device.driver().reset(device.device));
+  }
+  setenv("ACCEL_HOSTILE", "caps", 1);
+  EXPECT_EQ(ACCEL_DRIVER_FAULT, OpenDevice(faulty("")).opened);
+}
+
 // Programs that are no host: each is an error, and soon.
 TEST_F(DevicesPlugin, HostsThatAreNone) {
   for (const char* program : {"/bin/true", "/bin/cat"}) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,6 @@ from rich.text import Text
 from accel import validate as suite
 from accel.cli.output import INVALID, VALID, JsonOption, complain, emit, job, out, phases_bar
 from accel.errors import ArgumentError
-from accel.validate import vectors as exported
-from accel.validate.output import to_html, to_json, to_junit
 
 DeviceArgument = Annotated[str | None, typer.Argument(help="Such as cpu, plugin:./libmine.so, python:mine.")]
 ThoroughOption = Annotated[bool, typer.Option("--thorough", help="More and larger batches.")]
@@ -62,6 +61,8 @@ def validate(
             report = suite.validate(
                 device, thorough=thorough, seed=seed, deadline=deadline, fail_fast=fail_fast, progress=progress
             )
+    from accel.validate.output import to_html, to_json, to_junit  # noqa: PLC0415 - jinja2, for this command alone
+
     text = _reproducer(report)
     if junit is not None:
         junit.write_text(to_junit(report), encoding="utf-8")
@@ -114,7 +115,8 @@ def _show(report: suite.Report, reproducer: str, path: Path | None) -> None:
         said = result.sentence.splitlines()[-1] if result.sentence else ""
         table.add_row(result.name, f"[{style}]{result.outcome}[/]", f"{1000 * result.seconds:.0f}", Text(said))
     out.print(table)
-    counts = ", ".join(f"{number} {name}" for name, number in to_json(report)["counts"].items() if number)
+    outcomes = Counter(result.outcome for result in report.results)
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.items())
     out.print(Text(f"\n{report.device} ({report.product or 'never opened'}): {counts}"))
     for line in report.log[:5]:
         complain(f"the driver says: {line}")
@@ -130,7 +132,9 @@ def vectors(
     as_json: JsonOption = False,
 ) -> int:
     """Export inputs with all intermediate values, for test benches: $readmemh files and CSV, with a manifest."""
-    manifest = exported.export(directory, seed)
+    from accel.validate.vectors import export  # noqa: PLC0415 - for this command alone
+
+    manifest = export(directory, seed)
     if as_json:
         emit(manifest)
         return VALID
