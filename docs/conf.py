@@ -66,10 +66,21 @@ MODULES = [
     "accel.batch",
     "accel.certificates",
     "accel.config",
+    "accel.consensus.actions",
+    "accel.consensus.certificates",
+    "accel.consensus.config",
+    "accel.consensus.core",
     "accel.consensus.disk",
     "accel.consensus.driver",
+    "accel.consensus.errors",
+    "accel.consensus.events",
+    "accel.consensus.evidence",
     "accel.consensus.lastsign",
+    "accel.consensus.messages",
+    "accel.consensus.records",
     "accel.consensus.signer",
+    "accel.consensus.twins",
+    "accel.consensus.validators",
     "accel.consensus.wal",
     "accel.device",
     "accel.driver",
@@ -104,11 +115,18 @@ nitpick_ignore |= {
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pyarrow|pa|os|asyncio|pathlib|datetime|hmac|collections\.abc|typing)\..*|Buffer"),
     ("py:class", r"(accel\.)?_native\..*|accel\.ledger\.(damage\.Transaction|layout\.Batch)"),
-    ("py:class", r"accel\.consensus\.(actions|config|core|events|validators)\..*"),
-    ("py:class", r"(list\[tuple|dict)\[str"),  # napoleon splits the types of attributes at commas
+    ("py:class", r"(list\[tuple|dict)\[(str|int)"),  # napoleon splits the types of attributes at commas
 ]
 # Aliases in signatures that are written with the module's own names.
 ALIASES = {name: f"accel.batch.{name}" for name in ("ByteArray", "BytesLike", "Messages", "Rows")}
+# The consensus engine's modules name each other's events, actions and messages.
+for _module in (name for name in MODULES if name.startswith("accel.consensus.")):
+    for _name in import_module(_module).__all__:
+        ALIASES.setdefault(_name, f"{_module}.{_name}")
+ALIASES |= {f"messages.{name}": f"accel.consensus.messages.{name}" for name in ("Certificate", "Evidence")}
+ALIASES |= {
+    f"ValidatorSet.{name}": f"accel.consensus.validators.ValidatorSet.{name}" for name in ("quorum", "weak_quorum")
+}
 ALIASES["accel.sm2._common.NoZA"] = "accel.sm2.NO_ZA"
 
 # --- the pages
@@ -155,9 +173,16 @@ def _resolve_aliases(
     return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "data", target, node, text)
 
 
+ADOPTED = {
+    "accel.sm2": ["_common"],
+    "accel.ledger": ["damage", "layout"],
+    "accel.consensus.twins": ["scenario", "generate"],
+}
+
+
 def _adopt_comments(_: Sphinx) -> None:
     """Show constants under the package that has them in its `__all__`, with the text that stands beside them."""
-    for package, parts in {"accel.sm2": ["_common"], "accel.ledger": ["damage", "layout"]}.items():
+    for package, parts in ADOPTED.items():
         adopting = ModuleAnalyzer.for_module(package)
         adopting.analyze()
         for part in parts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from accel.consensus import messages
-from accel.consensus.messages import Certificate, Decision, Intent, Message, Proposal, Vote
+from accel.consensus.messages import Decision, Intent, Message, Proposal, Vote
 from accel.consensus.records import Record
 
 __all__ = [
@@ -94,7 +94,7 @@ class Deliver(NamedTuple):
     height: int
     block_id: bytes
     block: bytes
-    certificate: Certificate
+    certificate: messages.Certificate
 
 
 class Report(NamedTuple):
@@ -104,3 +104,4 @@ class Report(NamedTuple):
 
 
 Action: TypeAlias = Broadcast | Send | SendDecisions | Persist | Sign | Verify | SetTimer | Propose | Deliver | Report
+"""All that a core asks for."""

@@ -132,7 +132,7 @@ class SignerRing:
         return self._validators
 
     def verify_many(self, signed: Sequence[Vote | Proposal | Statement]) -> ByteArray:
-        """Check the signatures of N votes, proposals or statements in one call.
+        """Check the signatures of N votes, proposals or statements, `signed`, in one call.
 
         Returns:
             An (N,) uint8 array of statuses, `accel.sm2.OK` for a valid signature; a validator that is not in the set
@@ -197,7 +197,7 @@ class SignerRing:
             )
 
     def check_evidence(self, evidence: Evidence) -> None:
-        """Check that a validator signed two statements of which an honest one signs one.
+        """Check that a validator signed the two statements of `evidence`, of which an honest one signs one.
 
         Raises:
             CertificateError: The statements do not conflict (`reason` is ``conflict``), their signer is not in the set

@@ -27,11 +27,11 @@ class CoreConfig(NamedTuple):
     relay_us: int = 500_000
     """While a height takes longer than this, its status is told to all once each such time."""
     sign_from: int = 1
-    """First height at which anything may be signed: later than 1 when the last-sign state has been damaged."""
+    """First height at which anything may be signed; later than 1 when the last-sign state has been damaged."""
     keep_rounds: int = 16
     """Rounds below the current one whose votes are kept."""
     future_rounds: int = 4
-    """Rounds above the current one in which votes of one validator are kept: the latest ones."""
+    """Rounds above the current one in which votes of one validator are kept, the latest ones."""
     future_messages: int = 32
     """Messages of the next height that are kept for each sender."""
     pending_verifications: int = 64

@@ -218,7 +218,7 @@ class Core:
 
     @property
     def rules_hit(self) -> dict[str, int]:
-        """How often each rule of the paper has fired, by its line: ``line16`` to ``line67``, all of `RULES`."""
+        """How often each rule of the paper has fired, by its line (``line16`` to ``line67``, all of ``RULES``)."""
         return {f"line{line}": self._rules[line] for line in RULES}
 
     @property
@@ -228,7 +228,7 @@ class Core:
 
     @property
     def memory(self) -> dict[str, int]:
-        """How much is kept: ``rounds``, ``future``, ``pending``, ``undurable``, ``unsigned``; each has a limit."""
+        """How much is kept, in ``rounds``, ``future``, ``pending``, ``undurable``, ``unsigned``; each has a limit."""
         return {
             "rounds": len(self._heard),
             "future": len(self._future),

@@ -26,10 +26,15 @@ __all__ = [
 ]
 
 TIMER_PROPOSE: Final = 0
+"""timeoutPropose (line 57)."""
 TIMER_PREVOTE: Final = 1
+"""timeoutPrevote (line 61)."""
 TIMER_PRECOMMIT: Final = 2
+"""timeoutPrecommit (line 65)."""
 TIMER_RELAY: Final = 3
+"""When to tell all where this validator stands."""
 TIMER_NAMES: Final = ("propose", "prevote", "precommit", "relay")
+"""Names of the timers, by number."""
 
 
 class Start(NamedTuple):
@@ -51,7 +56,7 @@ class Verified(NamedTuple):
     ok: bool
     """All signatures hold, the certificate (if any) too, and the block's identifier is its digest."""
     valid: bool = True
-    """The application accepts the block: valid(v) of the paper. Without meaning for votes and decisions."""
+    """The application accepts the block, valid(v) of the paper. Without meaning for votes and decisions."""
 
 
 class Durable(NamedTuple):
@@ -96,7 +101,8 @@ class Applied(NamedTuple):
 
     height: int
     updates: tuple[Validator, ...] = ()
-    """Changes of the validator set from the next height on: a power, or 0 to remove."""
+    """Changes of the validator set from the next height on; a power of 0 removes."""
 
 
 Event: TypeAlias = Start | Received | Verified | Durable | Signed | SignRefused | Timeout | Proposed | Applied
+"""All that a core is told."""

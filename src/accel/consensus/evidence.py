@@ -16,17 +16,17 @@ __all__ = ["accusation", "check_conflict", "differ", "find", "find_amnesia", "fr
 
 
 def accusation(statement: Statement) -> tuple[int, int, int, int]:
-    """Return what a signer can be accused of once: height, type, round, and its position."""
+    """Return what the signer of `statement` can be accused of once: height, type, round, and its position."""
     return statement.height, statement.kind, statement.round, statement.validator
 
 
 def differ(first: Statement, second: Statement) -> bool:
-    """Return whether one signer's statements of one type, height and round say different things."""
+    """Return whether `first` and `second`, of one signer, type, height and round, say different things."""
     return first.block_id != second.block_id or first.valid_round != second.valid_round
 
 
 def check_conflict(evidence: Evidence) -> None:
-    """Check everything about evidence but its signatures.
+    """Check everything about `evidence` but its signatures.
 
     Raises:
         CertificateError: The statements are of different signers, types, heights or rounds, or say the same; `reason`
@@ -57,7 +57,7 @@ def find(signed: Iterable[Vote | Proposal | Statement]) -> list[Evidence]:
 
 
 def from_certificates(first: Certificate, second: Certificate) -> list[Evidence]:
-    """Return the evidence in two certificates of one kind, height and round for different blocks.
+    """Return the evidence in certificates `first` and `second` of one kind, height and round for different blocks.
 
     Validators with more than a third of the power signed both.
     """

@@ -61,8 +61,11 @@ __all__ = [
 ]
 
 PROPOSAL: Final = 1
+"""Type of a proposal."""
 PREVOTE: Final = 2
+"""Type of a prevote."""
 PRECOMMIT: Final = 3
+"""Type of a precommit."""
 
 NIL: Final = b""
 """The block identifier of a vote for no block."""
@@ -70,9 +73,13 @@ NO_ROUND: Final = -1
 """The valid round of a proposal that has none, and of every vote."""
 
 MAX_HEIGHT: Final = (1 << 62) - 1
+"""The last height."""
 MAX_ROUND: Final = 65_535
+"""The last round of a height."""
 MAX_VALIDATORS: Final = 1_024
+"""Validators of a set."""
 MAX_CHAIN_ID_BYTES: Final = 48
+"""Length of a chain identifier."""
 MAX_BLOCK_BYTES: Final = 1 << 20
 """A block holds digests of batches, not transactions; a mebibyte holds 32,768 of them."""
 
@@ -114,7 +121,7 @@ class Statement(NamedTuple):
     signature: bytes
 
     def sign_bytes(self, chain_id: bytes) -> bytes:
-        """Return the bytes under the signature."""
+        """Return the bytes under the signature, for the chain `chain_id`."""
         return sign_bytes(chain_id, self.kind, self.height, self.round, self.valid_round, self.block_id)
 
 
@@ -132,7 +139,7 @@ class Vote(NamedTuple):
     """r ‖ s, 64 bytes."""
 
     def sign_bytes(self, chain_id: bytes) -> bytes:
-        """Return the bytes under the signature."""
+        """Return the bytes under the signature, for the chain `chain_id`."""
         return sign_bytes(chain_id, self.kind, self.height, self.round, NO_ROUND, self.block_id)
 
     def statement(self) -> Statement:
@@ -152,14 +159,14 @@ class Certificate(NamedTuple):
     round: int
     block_id: bytes
     validators: int
-    """Number of validators in the set: the length of the bitmap in bits."""
+    """Number of validators in the set, which is the length of the bitmap in bits."""
     signers: tuple[int, ...]
     """Positions of those who signed, ascending."""
     signatures: tuple[bytes, ...]
     """Their signatures in the same order, 64 bytes each."""
 
     def sign_bytes(self, chain_id: bytes) -> bytes:
-        """Return the bytes that every signer signed."""
+        """Return the bytes that every signer signed, for the chain `chain_id`."""
         return sign_bytes(chain_id, self.kind, self.height, self.round, NO_ROUND, self.block_id)
 
     def votes(self) -> list[Vote]:
@@ -184,7 +191,10 @@ class Proposal(NamedTuple):
     certificate: Certificate | None = None
 
     def sign_bytes(self, chain_id: bytes) -> bytes:
-        """Return the bytes under the signature. The block is bound by its identifier, the certificate by itself."""
+        """Return the bytes under the signature, for the chain `chain_id`.
+
+        The block is bound by its identifier, the certificate by itself.
+        """
         return sign_bytes(chain_id, PROPOSAL, self.height, self.round, self.valid_round, self.block_id)
 
     def statement(self) -> Statement:
@@ -244,10 +254,19 @@ class Evidence(NamedTuple):
 
 
 Message: TypeAlias = Proposal | Vote | Decision | Status
+"""What one validator sends another."""
 
 
 def sign_bytes(chain_id: bytes, kind: int, height: int, round_: int, valid_round: int, block_id: bytes) -> bytes:
     """Return the canonical bytes that a validator signs (layout: see the module).
+
+    Args:
+        chain_id: 1 to 48 bytes.
+        kind: `PROPOSAL`, `PREVOTE` or `PRECOMMIT`.
+        height: 1 to `MAX_HEIGHT`.
+        round_: 0 to `MAX_ROUND`.
+        valid_round: Of a proposal, below its round, or `NO_ROUND`; of a vote `NO_ROUND`.
+        block_id: 32 bytes, or `NIL` for a vote.
 
     Raises:
         MessageError: A field lies outside its limits.
@@ -271,7 +290,7 @@ def sign_bytes(chain_id: bytes, kind: int, height: int, round_: int, valid_round
 
 
 def check_intent(intent: Intent) -> None:
-    """Raise `MessageError` if no validator may sign this."""
+    """Raise `MessageError` if no validator may sign `intent`."""
     _check_position(*intent)
 
 
@@ -376,7 +395,7 @@ def _check_bitmap(bitmap: bytes, validators: int, what: str) -> None:
 
 
 def encode_certificate(certificate: Certificate) -> bytes:
-    """Return a certificate's bytes: type 1, height 8, round 4, block 32, validators 2, bitmap, signatures 64 each.
+    """Return the bytes of `certificate`: type 1, height 8, round 4, block 32, validators 2, bitmap, signatures 64 each.
 
     Raises:
         MessageError: A field lies outside its limits, or the signers are not ascending positions of the set.
@@ -417,7 +436,7 @@ def _read_certificate(reader: _Reader) -> Certificate:
 
 
 def decode_certificate(data: bytes) -> Certificate:
-    """Return the certificate that bytes encode. It proves nothing before it is checked.
+    """Return the certificate that `data` encodes. It proves nothing before it is checked.
 
     Raises:
         MessageError: The bytes are no certificate.
@@ -429,7 +448,7 @@ def decode_certificate(data: bytes) -> Certificate:
 
 
 def encode_evidence(evidence: Evidence) -> bytes:
-    """Return evidence's bytes: two statements of 116 bytes, as a vote is encoded.
+    """Return the bytes of `evidence`: two statements of 116 bytes, as a vote is encoded.
 
     Raises:
         MessageError: A field lies outside its limits.
@@ -438,7 +457,7 @@ def encode_evidence(evidence: Evidence) -> bytes:
 
 
 def decode_evidence(data: bytes) -> Evidence:
-    """Return the evidence that bytes encode. It proves nothing before it is checked.
+    """Return the evidence that `data` encodes. It proves nothing before it is checked.
 
     Raises:
         MessageError: The bytes are no evidence.
@@ -489,7 +508,7 @@ def _read_status(reader: _Reader) -> Status:
 
 
 def encode(message: Message) -> bytes:
-    """Return a message's bytes.
+    """Return the bytes of `message`.
 
     Raises:
         MessageError: A field lies outside its limits.
@@ -519,7 +538,7 @@ def _read_proposal(reader: _Reader) -> Proposal:
 
 
 def decode(data: bytes) -> Message:
-    """Return the message that bytes encode. No signature has been checked.
+    """Return the message that `data` encodes. No signature has been checked.
 
     Raises:
         MessageError: The bytes are no message.

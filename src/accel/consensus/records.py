@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from accel.consensus import messages
 from accel.consensus.errors import MessageError
-from accel.consensus.messages import Certificate, Evidence, Intent, Vote
+from accel.consensus.messages import Evidence, Intent, Vote
 
 __all__ = [
     "DecisionRecord",
@@ -50,14 +50,14 @@ class ValidRecord(NamedTuple):
     """A block with prevotes of more than two thirds: the valid value, and what a lock is on."""
 
     block: bytes
-    certificate: Certificate
+    certificate: messages.Certificate
 
 
 class DecisionRecord(NamedTuple):
     """A decided block."""
 
     block: bytes
-    certificate: Certificate
+    certificate: messages.Certificate
 
 
 class EvidenceRecord(NamedTuple):
@@ -76,6 +76,7 @@ class VoteRecord(NamedTuple):
 
 
 Record: TypeAlias = IntentRecord | ValidRecord | DecisionRecord | EvidenceRecord | VoteRecord
+"""What the write-ahead log holds."""
 
 
 def _on_wire(round_: int) -> int:
@@ -89,7 +90,7 @@ def _from_wire(round_: int) -> int:
 
 
 def encode_record(record: Record) -> bytes:
-    """Return a record's bytes.
+    """Return the bytes of `record`.
 
     Raises:
         MessageError: A field lies outside its limits.
@@ -132,7 +133,7 @@ def _decode_intent(data: bytes) -> IntentRecord:
 
 
 def decode_record(data: bytes) -> Record:
-    """Return the record that bytes encode.
+    """Return the record that `data` encodes.
 
     Raises:
         MessageError: The bytes are no record.

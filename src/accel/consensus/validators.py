@@ -17,7 +17,7 @@ from accel.consensus.messages import MAX_VALIDATORS
 __all__ = ["MAX_TOTAL_POWER", "Validator", "ValidatorSet"]
 
 MAX_TOTAL_POWER: Final = 1 << 60
-"""So that three times the total, and a priority of twice the total, fit into 64 bits with a sign."""
+"""Chosen so that three times the total, and a priority of twice the total, fit into 64 bits with a sign."""
 
 _COUNT = struct.Struct(">H")
 _ENTRY = struct.Struct(">64sQq")
@@ -98,7 +98,7 @@ class ValidatorSet:
 
     @property
     def weak_quorum(self) -> int:
-        """The least power of which some must be correct's if less than a third is faulty: f + 1 of the paper."""
+        """The least power of which some must be correct's if less than a third is faulty, f + 1 of the paper."""
         return (self._total - 1) // 3 + 1
 
     def __len__(self) -> int:
@@ -106,11 +106,11 @@ class ValidatorSet:
         return len(self._validators)
 
     def position(self, public_key: bytes) -> int:
-        """Return the position of a key, or -1."""
+        """Return the position of `public_key`, or -1."""
         return self._positions.get(public_key, -1)
 
     def proposer(self, round_: int) -> int:
-        """Return the position of the proposer of a round. Takes time for rounds not asked for before."""
+        """Return the position of the proposer of round `round_`. Takes time for rounds not asked for before."""
         while len(self._proposers) <= round_:
             self._proposers.append(_turn(self._running, self._powers, self._total))
         return self._proposers[round_]
@@ -164,7 +164,7 @@ class ValidatorSet:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ValidatorSet:
-        """Return the set that bytes encode.
+        """Return the set that `data` encodes.
 
         Raises:
             MessageError: The bytes have another length or order.

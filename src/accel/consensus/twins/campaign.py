@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import time
@@ -219,7 +220,7 @@ def run_twins(
     """Run a scenario file.
 
     Args:
-        path: The file (`accel.consensus.twins.files`).
+        path: The file (``accel.consensus.twins.files``).
         processes: How many processes; None: as many as this process may use cores, one for a few scenarios.
         progress: Called with the number of scenarios that ran and the number of all.
 
@@ -240,8 +241,8 @@ def run_twins(
         if progress is not None:
             progress(done, total)
     for batch, report in zip(batches, reports, strict=True):
-        missed = 1 - 1 / report.space if batch.scenarios < report.space else 0.0
-        report.share = 1 - missed**report.scenarios if missed else 1.0
+        drawn = batch.scenarios < report.space
+        report.share = -math.expm1(report.scenarios * math.log1p(-1 / report.space)) if drawn else 1.0
         if batch.expect == "fork" and not report.forks:
             report.fail(Failure("no_fork", "expected a fork in one scenario at least, got none", None))
     return TwinsReport(reports, time.monotonic() - begin)

@@ -32,7 +32,7 @@ class Result(NamedTuple):
     stalled: bool
     """Whether an honest validator did not decide although the network had healed."""
     named: tuple[int, ...]
-    """Validators that evidence names: of double signing, or of voting against a lock that nothing released."""
+    """Validators that evidence names, of double signing or of voting against a lock that nothing released."""
     reported: tuple[int, ...]
     """Validators that a node's own reports name."""
     steps: int
@@ -173,7 +173,7 @@ class _Cluster:
 
 
 def run_scenario(scenario: Scenario) -> Result:
-    """Run a scenario on one core for each node.
+    """Run `scenario` on one core for each node.
 
     Raises:
         ScenarioError: The scenario names nodes that there are not.

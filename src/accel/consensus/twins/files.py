@@ -115,7 +115,7 @@ def _batch(entry: _Entry) -> Batch:
 
 
 def load(path: str | PathLike[str]) -> list[Batch]:
-    """Read a scenario file.
+    """Read the scenario file `path`.
 
     Raises:
         ScenarioError: The file is no JSON of this form, or a batch names nodes that there are not; it says where.

@@ -60,7 +60,7 @@ class Space(NamedTuple):
         return int(self.two_way_splits**splits * len(self.powers) ** leaders)
 
     def scenario(self, index: int) -> Scenario:
-        """Return the scenario of a number from 0 to ``size`` − 1."""
+        """Return the scenario of number `index`, from 0 to ``size`` − 1."""
         rest, leaders = index, list(self.leaders)
         rounds: list[tuple[Split, Split, Split]] = []
         for round_ in range(len(leaders)):

@@ -35,7 +35,7 @@ class Scenario(NamedTuple):
 
     @property
     def nodes(self) -> int:
-        """Number of instances: the validators in their order, then the twins."""
+        """Number of instances, first the validators in their order, then the twins."""
         return len(self.powers) + len(self.twins)
 
     @property
@@ -45,7 +45,7 @@ class Scenario(NamedTuple):
 
     @property
     def may_fork(self) -> bool:
-        """Whether the twins are as powerful as two quorums' least overlap: below that no scenario forks."""
+        """Whether the twins are as powerful as two quorums' least overlap; below that no scenario forks."""
         return self.twin_power >= overlap(self.powers)
 
     def check(self) -> None:
@@ -71,7 +71,7 @@ class Scenario(NamedTuple):
 
 
 def overlap(powers: tuple[int, ...]) -> int:
-    """Return the least power that two quorums of more than two thirds have in common: more than a third."""
+    """Return the least power that two quorums of validators with `powers` have in common: more than a third."""
     total = sum(powers)
     return 2 * (total * 2 // 3 + 1) - total
 
