@@ -122,6 +122,8 @@ class Network:
         self.nodes = [Node(self, i, powers, config, core_class) for i in range(len(powers))]
 
     def verify(self, message: m.Message) -> bool:
+        if isinstance(message, m.Certificate):
+            return all(self.verify(vote) for vote in message.votes())
         if isinstance(message, m.Decision):
             return all(self.verify(vote) for vote in message.certificate.votes())
         if isinstance(message, m.Proposal) and block_id(message.block) != message.block_id:

@@ -24,7 +24,7 @@ _Accused: TypeAlias = set[tuple[int, int, int, int]]
 
 
 def fault(
-    message: Proposal | Vote | Decision,
+    message: Proposal | Vote | Decision | Certificate,
     heard: HeightVotes,
     decided: Decision | None,
     current: int,
@@ -49,11 +49,13 @@ def fault(
         return decision_fault(message, decided, heard.validators, height, max_block_bytes)
     if decided is not None:
         return "old"
+    if isinstance(message, Certificate):
+        return _certificate_fault(message, heard.validators, kind=PREVOTE, height=height)
     return proposal_fault(message, heard, current, height, accused, max_block_bytes)
 
 
 def late_fault(
-    message: Proposal | Vote | Decision,
+    message: Proposal | Vote | Decision | Certificate,
     heard: HeightVotes,
     decided: Decision,
     accused: _Accused,
@@ -70,6 +72,8 @@ def late_fault(
     """
     if isinstance(message, Decision):
         return decision_fault(message, decided, heard.validators, decided.height, max_block_bytes)
+    if isinstance(message, Certificate):
+        return "old_height"
     known = heard.known(message)
     if known is None or not differ(known, message.statement()) or accusation(known) in accused:
         return "old_height"
@@ -184,15 +188,15 @@ class Verifications:
         self._votes = votes
         self._blocks = blocks
         self._last = 0
-        self._pending: dict[int, tuple[int, Proposal | Vote | Decision]] = {}
-        self._messages: set[Proposal | Vote | Decision] = set()
+        self._pending: dict[int, tuple[int, Proposal | Vote | Decision | Certificate]] = {}
+        self._messages: set[Proposal | Vote | Decision | Certificate] = set()
         self._of_sender: dict[tuple[int, bool], int] = {}
 
     def __len__(self) -> int:
         """Return the number of messages under verification."""
         return len(self._pending)
 
-    def add(self, sender: int, message: Proposal | Vote | Decision) -> int:
+    def add(self, sender: int, message: Proposal | Vote | Decision | Certificate) -> int:
         """Return the identifier of a new verification; 0 if it is being verified, -1 if the sender has too many."""
         if message in self._messages:
             return 0
@@ -206,7 +210,7 @@ class Verifications:
         self._messages.add(message)
         return self._last
 
-    def take(self, number: int) -> tuple[int, Proposal | Vote | Decision] | None:
+    def take(self, number: int) -> tuple[int, Proposal | Vote | Decision | Certificate] | None:
         """Return and forget the sender and message of a verification; None if there is none of that number."""
         found = self._pending.pop(number, None)
         if found is None:

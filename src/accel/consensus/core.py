@@ -431,20 +431,23 @@ class Core:
     @cython.cfunc
     def _start_round(self, round_: cython.int) -> None:
         """StartRound (lines 11 to 21). The proposer has a timeout too: its application may stay silent."""
+        ended: cython.int = self._round
         self._round = round_
         self._step = _PROPOSE
         self._heard.forget_old(round_)
         self._current = self._heard.at(round_)
         self._hit(21)
         self._set_timer(TIMER_PROPOSE, self._config.propose_us)
+        certificate = self._valid_certificate
         if self._may_propose():
-            certificate = self._valid_certificate
             if certificate is not None:
                 self._hit(16)
                 self._propose(certificate.block_id, self._valid_round, self._valid_block, certificate)
             else:
                 self._hit(18)
                 self._out.append(Propose(self._height, round_))
+        elif certificate is not None and certificate.round == ended:  # not all may have seen these prevotes
+            self._out.append(Broadcast(certificate))
         self._apply_rules(-1)
 
     @cython.cfunc
@@ -690,11 +693,13 @@ class Core:
         if isinstance(message, Status):
             self._receive_status(sender, message)
             return
-        if not isinstance(message, Vote | Proposal | Decision):
+        if not isinstance(message, Vote | Proposal | Decision | Certificate):
             raise EventError(f"message: expected a message, got {type(message).__name__}")
         height = message.height
         limit = self._config.max_block_bytes
-        if height == self._height:
+        if height == self._height and isinstance(message, Certificate) and not self._is_news(message):
+            fault = "old"
+        elif height == self._height:
             heard, decided = self._heard, self._decision
             fault = admission.fault(message, heard, decided, self._round, height, self._accused, limit)
         elif height > self._height:
@@ -714,10 +719,12 @@ class Core:
             self._count("duplicate" if number == 0 else "too_many_pending")
 
     @cython.cfunc
-    def _receive_early(self, sender: int, message: Proposal | Vote | Decision) -> None:
+    def _receive_early(self, sender: int, message: Proposal | Vote | Decision | Certificate) -> None:
         """Keep what belongs to the next height; tell who is further where this one stands."""
         ahead = message.height - self._height
-        if not isinstance(message, Vote) and len(message.block) > self._config.max_block_bytes:
+        if isinstance(message, Certificate):
+            self._count("future_height")
+        elif not isinstance(message, Vote) and len(message.block) > self._config.max_block_bytes:
             self._count("malformed")
         elif not self._future.add(sender, message, ahead):
             self._count("future_height")
@@ -737,6 +744,8 @@ class Core:
                 self._add_vote(message, sender)
             elif isinstance(message, Proposal):
                 self._add_proposal(message, event.valid, sender)
+            elif isinstance(message, Certificate):
+                self._add_certificate(message)
             else:
                 self._add_decision(message)
         elif message.height == self._height - 1:
@@ -754,10 +763,36 @@ class Core:
             self._compare_decisions(decision, self._decision, self._heard)
 
     @cython.cfunc
-    def _add_late(self, message: Proposal | Vote | Decision) -> None:
+    def _add_certificate(self, certificate: Certificate) -> None:
+        """Take the valid value of a round from the verified prevotes that another has seen (lines 42 and 43).
+
+        Whoever signs two prevotes may have given this validator the other one, and the first is the one that counts.
+        """
+        if self._decision is not None or not self._is_news(certificate):
+            self._count("old")
+            return
+        self._accuse_all(self._heard.against(certificate))
+        block = self._heard.valid_block(certificate.block_id)
+        if block is None:
+            self._count("block_missing")
+            return
+        self._hit(42)
+        self._valid_round = certificate.round
+        self._valid_block = block
+        self._valid_certificate = certificate
+        if self._may_sign:
+            self._persist(ValidRecord(block, certificate))
+
+    @cython.cfunc
+    def _is_news(self, certificate: Certificate) -> cython.bint:
+        """Whether a certificate shows a later valid round than the one known, and not one to come."""
+        return self._valid_round < certificate.round <= self._round
+
+    @cython.cfunc
+    def _add_late(self, message: Proposal | Vote | Decision | Certificate) -> None:
         """Take verified evidence of the height before."""
         decided = self._previous_decision
-        if decided is None:
+        if decided is None or isinstance(message, Certificate):
             self._count("old_height")
         elif isinstance(message, Decision):
             self._compare_decisions(message, decided, self._previous)
@@ -811,6 +846,8 @@ class Core:
             if status.round < self._round and past is not None:  # what ends its round
                 self._relay(sender, relay.missing(status, status.round, past))
             self._relay(sender, relay.missing(status, self._round, self._current))
+            if self._valid_certificate is not None and self._round > 0:
+                self._out.append(Send(sender, self._valid_certificate))
 
     @cython.cfunc
     def _relay(self, to: int, found: list[Message]) -> None:

@@ -89,6 +89,7 @@ _NO_ROUND_ON_WIRE: Final = 0xFFFF_FFFF
 
 _TYPE_DECISION: Final = 4
 _TYPE_STATUS: Final = 5
+_TYPE_CERTIFICATE: Final = 6
 
 _STATEMENT = struct.Struct(">BQIIHB32s64s")
 _CERTIFICATE = struct.Struct(">BQI32sH")
@@ -150,7 +151,8 @@ class Vote(NamedTuple):
 class Certificate(NamedTuple):
     """Votes for one block by validators with more than two thirds of the voting power, once checked.
 
-    A certificate of prevotes shows that a valid round is one; a certificate of precommits is a decision.
+    A certificate of prevotes shows that a valid round is one; a certificate of precommits is a decision. Of prevotes it
+    is also a message by itself: so that all have the valid value that one has (lines 36 to 43 of the paper).
     """
 
     kind: int
@@ -253,7 +255,7 @@ class Evidence(NamedTuple):
         return self.first.validator
 
 
-Message: TypeAlias = Proposal | Vote | Decision | Status
+Message: TypeAlias = Proposal | Vote | Decision | Certificate | Status
 """What one validator sends another."""
 
 
@@ -524,7 +526,11 @@ def encode(message: Message) -> bytes:
         return bytes([_TYPE_DECISION]) + _encode_block(message.block) + encode_certificate(message.certificate)
     if isinstance(message, Status):
         return bytes([_TYPE_STATUS]) + _encode_status(message)
-    raise TypeError(f"message: expected a Proposal, Vote, Decision or Status, got {type(message).__name__}")
+    if isinstance(message, Certificate):
+        return bytes([_TYPE_CERTIFICATE]) + encode_certificate(message)
+    raise TypeError(
+        f"message: expected a Proposal, Vote, Decision, Certificate or Status, got {type(message).__name__}"
+    )
 
 
 def _read_proposal(reader: _Reader) -> Proposal:
@@ -559,7 +565,10 @@ def decode(data: bytes) -> Message:
     elif kind == _TYPE_STATUS:
         reader.take(1, "type")
         message = _read_status(reader)
+    elif kind == _TYPE_CERTIFICATE:
+        reader.take(1, "type")
+        message = _read_certificate(reader)
     else:
-        raise MessageError(f"type: expected 1 to 5, got {kind}")
+        raise MessageError(f"type: expected 1 to 6, got {kind}")
     reader.end()
     return message

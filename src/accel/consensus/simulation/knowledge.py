@@ -69,6 +69,8 @@ class Knowledge:
         if isinstance(message, Decision):
             self._decisions.setdefault(message.certificate.height, message)
             self._certificates.append(message.certificate)
+        elif isinstance(message, Certificate):
+            self._certificates.append(message)
         elif isinstance(message, Vote):
             self._learn_vote(message)
         elif isinstance(message, Proposal):

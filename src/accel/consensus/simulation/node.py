@@ -22,7 +22,7 @@ from accel.consensus.config import CoreConfig
 from accel.consensus.driver import Driver, recover
 from accel.consensus.errors import ConsensusError
 from accel.consensus.events import Applied, Event, Proposed, Received, Start, Timeout, Verified
-from accel.consensus.messages import Decision, Message, Proposal, Vote
+from accel.consensus.messages import Certificate, Decision, Message, Proposal, Vote
 from accel.consensus.simulation.chance import generator
 from accel.consensus.simulation.checkers import VALID_PREFIX, Checkers, Violation
 from accel.consensus.simulation.disk import PowerLoss, SimulatedDisk
@@ -55,7 +55,7 @@ class Surroundings(Protocol):
     def transmit(self, sender: int, to: int, message: Message) -> None:
         """Hand a message to the network."""
 
-    def verdict(self, message: Proposal | Vote | Decision) -> tuple[bool, bool]:
+    def verdict(self, message: Proposal | Vote | Decision | Certificate) -> tuple[bool, bool]:
         """What the verifier says: (signatures and identifier hold, the application accepts the block)."""
 
     def decided(self, node: int, height: int) -> None:

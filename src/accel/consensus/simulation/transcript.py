@@ -46,7 +46,7 @@ def describe(thing: object) -> object:
         return thing.hex()[:8] or "nil"
     if isinstance(thing, Evidence):
         return f"evidence: {_statement(thing.first)} and {_statement(thing.second)}"
-    if isinstance(thing, Proposal | Vote | Decision | Status):
+    if isinstance(thing, Proposal | Vote | Decision | Certificate | Status):
         return _message(thing)
     return thing
 
@@ -60,6 +60,8 @@ def _message(message: Message) -> str:
         valid = "" if message.valid_round == NO_ROUND else f", valid round {message.valid_round}"
         shown = "" if message.certificate is None else f", {_certificate(message.certificate)}"
         return f"proposal {place}{valid}{shown}"
+    if isinstance(message, Certificate):
+        return f"certificate of {_certificate(message)}"
     if isinstance(message, Decision):
         return f"decision with {_certificate(message.certificate)}"
     where = f"{message.height}/{message.round} {_STEPS[message.step]}"

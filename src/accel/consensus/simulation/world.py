@@ -14,7 +14,7 @@ from typing import Any
 
 from accel import sm3
 from accel.consensus.errors import MessageError
-from accel.consensus.messages import Decision, Message, Proposal, Vote, decode, encode
+from accel.consensus.messages import Certificate, Decision, Message, Proposal, Vote, decode, encode
 from accel.consensus.simulation.adversary import Adversary
 from accel.consensus.simulation.checkers import VALID_PREFIX, Checkers, Violation
 from accel.consensus.simulation.keys import make_keys
@@ -176,7 +176,7 @@ class World:
     def decided(self, node: int, height: int) -> None:
         """Hear that a node has handed a height to its application."""
 
-    def verdict(self, message: Proposal | Vote | Decision) -> tuple[bool, bool]:
+    def verdict(self, message: Proposal | Vote | Decision | Certificate) -> tuple[bool, bool]:
         """What the verifier says; the same for everybody, so it is asked once."""
         found = self._verdicts.get(message)
         if found is None:
@@ -202,9 +202,11 @@ class World:
 
     # --- the verifier
 
-    def _judge(self, message: Proposal | Vote | Decision) -> tuple[bool, bool]:
+    def _judge(self, message: Proposal | Vote | Decision | Certificate) -> tuple[bool, bool]:
         if isinstance(message, Vote):
             return self._verifier.signed(message), True
+        if isinstance(message, Certificate):
+            return self._verifier.certified(message), True
         if isinstance(message, Decision):
             whole = sm3.new(message.block).digest() == message.certificate.block_id
             return whole and self._verifier.certified(message.certificate), True

@@ -10,7 +10,7 @@ from accel.consensus import actions, events
 from accel.consensus.config import CoreConfig
 from accel.consensus.core import Core
 from accel.consensus.evidence import find, find_amnesia
-from accel.consensus.messages import Certificate, Intent, Proposal, Statement, Status, Vote
+from accel.consensus.messages import Certificate, Intent, Proposal, Statement, Vote
 from accel.consensus.twins.scenario import Scenario, Split
 from accel.consensus.validators import Validator, ValidatorSet
 
@@ -120,8 +120,8 @@ class _Cluster:
         if isinstance(action, actions.Broadcast):
             message = action.message
             self.outbox.append((i, -1, message))
-            if not isinstance(message, Status):
-                self.signed.append(message)  # type: ignore[arg-type]  # cores broadcast nothing else
+            if isinstance(message, Proposal | Vote):
+                self.signed.append(message)
         elif isinstance(action, actions.Send):
             self.outbox.append((i, action.to, action.message))
         elif isinstance(action, actions.Propose):
