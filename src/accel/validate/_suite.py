@@ -139,7 +139,7 @@ class Suite:
         placed, handles = self.place(works)
         before = device.arena.snapshot()
         try:
-            self._enqueue(placed, queue)
+            self.enqueue(placed, queue)
             completions = device.collect(len(placed), queue)
             self.judge(placed, completions)
             self._expect_nothing_more(queue)
@@ -159,7 +159,8 @@ class Suite:
             placed.append(self.device.place(work, self.next_tag(), handles))
         return placed, loaded
 
-    def _enqueue(self, placed: Sequence[Placed], queue: int) -> None:
+    def enqueue(self, placed: Sequence[Placed], queue: int) -> None:
+        """Give commands to the device, and count them; what it does not take at once is offered again."""
         waiting, end = list(placed), time.monotonic() + self.device.seconds
         while waiting:
             taken = self.device.enqueue([each.raw for each in waiting], queue)

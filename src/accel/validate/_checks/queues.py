@@ -48,7 +48,7 @@ def tags(suite: Suite) -> None:
         end = begin + device.caps.queue_depth
         device.arena.clear()
         placed = [device.place(w, tag) for w, tag in zip(works[begin:end], values[begin:end], strict=False)]
-        suite._enqueue(placed, 0)
+        suite.enqueue(placed, 0)
         suite.judge(placed, device.collect(len(placed)))
 
 
@@ -110,7 +110,7 @@ def each_queue(suite: Suite) -> None:
     for queue in queues:
         works = small_works(suite, min(4, device.caps.queue_depth))
         placed = [device.place(work, suite.next_tag()) for work in works]
-        suite._enqueue(placed, queue)
+        suite.enqueue(placed, queue)
         per_queue.append(placed)
     for queue in queues:
         suite.judge(per_queue[queue], device.collect(len(per_queue[queue]), queue))
@@ -133,7 +133,7 @@ def wait(suite: Suite) -> None:
     works = small_works(suite, 1)
     device.arena.clear()
     placed = [device.place(work, suite.next_tag()) for work in works]
-    suite._enqueue(placed, 0)
+    suite.enqueue(placed, 0)
     descriptor = device.descriptor()
     if descriptor is not None and placed:
         poll = select.poll()
@@ -153,7 +153,7 @@ def cancel(suite: Suite) -> None:
     heavy = [work for work in works if work.opcode in VERIFY]
     device.arena.clear()
     placed = [device.place(work, suite.next_tag()) for work in heavy + works][: device.caps.queue_depth]
-    suite._enqueue(placed, 0)
+    suite.enqueue(placed, 0)
     stopped = {each.raw.tag for each in reversed(placed) if device.cancel(each.raw.tag) == 1}
     if device.cancel(12345) == 1:
         raise CheckFailed("cancel of a tag that is not in flight gave 1")

@@ -18,7 +18,7 @@ def _fill(suite: Suite) -> None:
     device.arena.clear()
     works = small_works(suite, min(24, device.caps.queue_depth))
     placed = [device.place(work, suite.next_tag()) for work in works]
-    suite._enqueue(placed, 0)
+    suite.enqueue(placed, 0)
 
 
 def _poison(suite: Suite) -> int:
