@@ -114,6 +114,7 @@ nitpick_ignore |= {
 }
 nitpick_ignore_regex = [
     ("py:class", r"(numpy|np|npt|pyarrow|pa|os|asyncio|pathlib|datetime|hmac|collections\.abc|typing)\..*|Buffer"),
+    ("py:class", "Metric"),  # prometheus_client's
     ("py:class", r"(accel\.)?_native\..*|accel\.ledger\.(damage\.Transaction|layout\.Batch)"),
     ("py:class", r"(list\[tuple|dict)\[(str|int)"),  # napoleon splits the types of attributes at commas
 ]
@@ -128,6 +129,9 @@ ALIASES |= {
     f"ValidatorSet.{name}": f"accel.consensus.validators.ValidatorSet.{name}" for name in ("quorum", "weak_quorum")
 }
 ALIASES["accel.sm2._common.NoZA"] = "accel.sm2.NO_ZA"
+
+# Two modules may have a class of one name: signatures name it without its module, and link to the first.
+suppress_warnings = ["ref.python"]
 
 # --- the pages
 

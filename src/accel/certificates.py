@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -120,7 +120,7 @@ class Certificate:
         return self.signature_algorithm == SM2_WITH_SM3
 
     @classmethod
-    def from_der(cls, der: bytes, source: str) -> Certificate:
+    def from_der(cls, der: bytes, source: str) -> Self:
         """Parse one certificate.
 
         Args:
@@ -137,7 +137,7 @@ class Certificate:
             raise EncodingError(f"{source}: not a readable X.509 certificate: {error}") from error
 
     @classmethod
-    def _parse(cls, der: bytes, source: str) -> Certificate:
+    def _parse(cls, der: bytes, source: str) -> Self:
         parsed = x509.Certificate.load(der, strict=True)
         tbs = parsed["tbs_certificate"]
         signed = tbs.dump()

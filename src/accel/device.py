@@ -63,7 +63,7 @@ class TimeKind(Enum):
     MEASURED = 1
     """Of something that runs."""
     MODEL = 2
-    """Of a model: never to be shown beside measured ones without saying so."""
+    """Those of a model, never to be shown beside measured ones without saying so."""
     RTL_SIM = 3
     """Of simulated RTL."""
 
@@ -130,7 +130,7 @@ def open_devices() -> list[Device]:
 class Device:
     """An open device. It is a context manager that closes itself; any number of threads may use one.
 
-    It belongs to the process that opened it: in a child after ``os.fork`` its calls raise `DeviceError`.
+    It belongs to the process that opened it: in a child after ``os.fork`` its calls raise `accel.DeviceError`.
     """
 
     __slots__ = ("__weakref__", "_audit", "_name", "_native")
@@ -249,7 +249,7 @@ def open_device(
         sample_rate: One answer in so many is computed again, under ``sample`` and ``hold``; 1 to 2^20.
         hold_window: Items whose sample must be clean before any of them is delivered, under ``hold``.
         queue_depth: Calls on their way at once; 1 to 2^20.
-        fallback: Whether the CPU does what no device can; otherwise that is a `DeviceError`.
+        fallback: Whether the CPU does what no device can; otherwise that is a `accel.DeviceError`.
         command_timeout: Seconds after which a device is taken to have lost a command, and is reset.
 
     Raises:
@@ -303,11 +303,14 @@ class Stream:
         Arrays that are passed must not change before it is done; they are kept until then.
 
         Args:
-            function: `sm3.hash_many`, `sm2.verify_many`, `sm2.verify_digest_many` or `merkle.leaf_hashes`.
+            function: `accel.sm3.hash_many`, `accel.sm2.verify_many`, `accel.sm2.verify_digest_many` or
+                `accel.merkle.leaf_hashes`.
             args: Its arguments, without ``device=``.
             priority: Votes go before proposals, proposals before transactions.
-            deadline: Seconds from now after which the answer is not wanted any more (`TimedOutError`); None: none.
-            blocking: Whether to wait while the stream or the device is full; otherwise that is a `QueueFullError`.
+            deadline: Seconds from now after which the answer is not wanted any more (`accel.TimedOutError`); None:
+                none.
+            blocking: Whether to wait while the stream or the device is full; otherwise that is an
+                `accel.QueueFullError`.
             kwargs: Its keyword arguments.
 
         Raises:

@@ -3,9 +3,10 @@
 >>> from prometheus_client import REGISTRY  # doctest: +SKIP
 >>> REGISTRY.register(accel.metrics.collector())  # doctest: +SKIP
 
-Every counter of `accel.Device.stats` is a metric: ``items.sm2_verify`` is ``accel_device_items_sm2_verify_total``, a
-driver's own ``driver.commands`` is ``accel_driver_commands_total``. Labels: ``handle``, the name by which the device
-was opened; ``device``, one of those behind it, or ``fallback``, the CPU behind them.
+Every counter of `accel.device.Device.stats` is a metric: ``items.sm2_verify`` is
+``accel_device_items_sm2_verify_total``, a driver's own ``driver.commands`` is ``accel_driver_commands_total``.
+Labels: ``handle``, the name by which the device was opened; ``device``, one of those behind it, or ``fallback``, the
+CPU behind them.
 """
 
 from __future__ import annotations
