@@ -60,7 +60,7 @@ accel_completion_status KernelDevice::run(uint32_t queue, const accel_command& c
     if (status == ACCEL_COMPLETION_DONE) status = cpu::execute(command, *keys_now(), stop);
     if (status == ACCEL_COMPLETION_DONE) {
       counters_.count(command);
-      if (options_.ran) options_.ran(command, !queues_[queue]->has_more());
+      if (options_.ran) options_.ran(command, !queues_[queue]->has_more(), stop);
     }
     return status;
   } catch (const Error& error) {

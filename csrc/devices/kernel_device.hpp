@@ -1,6 +1,7 @@
 // A device whose answers come from this package's kernels: the CPU itself, and what only takes its time elsewhere.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -21,8 +22,8 @@ class KernelDevice {
     // The completions' device_ns is what the kernels took; else 0.
     bool timed = true;
     // After a command, before its completion: it has run, and its memory may still be read. `last`: no other one waits
-    // in its queue. May be empty. Throws like a command's execution.
-    std::function<void(const accel_command& command, bool last)> ran;
+    // in its queue. `stop` becomes true when nobody waits any longer. May be empty. Throws like a command's execution.
+    std::function<void(const accel_command& command, bool last, const std::atomic<bool>& stop)> ran;
     // Further entries for stats, after the counters that every device has: fills up to `count`, and says how many there
     // are. From any thread. May be empty.
     std::function<uint32_t(accel_driver_stat* out, uint32_t count)> further;

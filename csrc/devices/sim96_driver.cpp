@@ -1,6 +1,7 @@
 #include "devices/sim96_driver.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -18,6 +19,7 @@ constexpr uint32_t kQueues = 1;
 // The modelled host has so many items under way before it waits: two batches of 4,096. So the model's time does not
 // depend on how fast this machine computes the answers, and the model is never far behind.
 constexpr uint64_t kItemsUnderWay = 8192;
+constexpr uint64_t kEventsAtOnce = 100'000;  // some tens of milliseconds
 
 uint64_t node_bytes(uint32_t rule) { return rule == ACCEL_MERKLE_RFC9162 ? 65 : 64; }
 
@@ -65,14 +67,19 @@ class Modelled {
 
   // On the queue's thread. What the model tells is brought up to date when nothing more waits, on a copy that runs to
   // its end: asking does not change what comes out in the end.
-  void ran(const accel_command& command, bool last) {
+  void ran(const accel_command& command, bool last, const std::atomic<bool>& stop) {
+    model::Command modelled = to_model(command);
     const std::lock_guard lock(mutex_);
-    machine_.run_until_below(kItemsUnderWay);
-    machine_.submit(to_model(command));
+    while (!machine_.run_until_below(kItemsUnderWay, kEventsAtOnce)) {
+      if (stop) break;
+    }
+    machine_.submit(std::move(modelled));
     machine_.take_completions();
     if (!last) return;
     model::Machine end(machine_);
-    end.run();
+    while (!end.run_until_below(1, kEventsAtOnce)) {
+      if (stop) return;
+    }
     const std::vector<model::Statistic> now = end.statistics();
     const std::lock_guard telling(told_mutex_);
     for (size_t i = 0; i < told_.size(); ++i) told_[i].value = now[i].value;
@@ -120,7 +127,9 @@ int32_t open(const char* name, const accel_driver_host* host, accel_driver_devic
     KernelDevice::Options options;
     options.caps = kernel_caps(*name == '\0' ? "sim96" : "sim", kQueues, ACCEL_TIME_MODEL);
     options.timed = false;
-    options.ran = [modelled](const accel_command& command, bool last) { modelled->ran(command, last); };
+    options.ran = [modelled](const accel_command& command, bool last, const std::atomic<bool>& stop) {
+      modelled->ran(command, last, stop);
+    };
     options.further = [modelled](accel_driver_stat* out, uint32_t count) { return modelled->further(out, count); };
     *device_out = reinterpret_cast<accel_driver_device*>(new KernelDevice(host, std::move(options)));
     return ACCEL_DRIVER_OK;

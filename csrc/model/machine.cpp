@@ -178,28 +178,34 @@ void Machine::handle(const Event& event) {
   }
 }
 
-void Machine::drain(Tick limit) {
-  while (!queue_.empty() && queue_.next() <= limit) {
-    const Event event = queue_.pop();
-    now_ = event.at;
-    ++events_;
-    handle(event);
-  }
+void Machine::step() {
+  const Event event = queue_.pop();
+  now_ = event.at;
+  ++events_;
+  handle(event);
+}
+
+void Machine::stuck() const {
+  throw std::logic_error("the model stopped with " + std::to_string(submitted_ - completed_) + " commands under way");
 }
 
 void Machine::run_until(Tick limit) {
-  drain(limit);
-  if (limit != kNever) now_ = std::max(now_, limit);
+  while (!queue_.empty() && queue_.next() <= limit) step();
+  now_ = std::max(now_, limit);
 }
 
-void Machine::run_until_below(uint64_t items) {
-  while (items_under_way_ >= items && !queue_.empty()) drain(queue_.next());
+bool Machine::run_until_below(uint64_t items, uint64_t most_events) {
+  for (; items_under_way_ >= items && items_under_way_ > 0; --most_events) {
+    if (queue_.empty()) stuck();
+    if (most_events == 0) return false;
+    step();
+  }
+  return true;
 }
 
 void Machine::run() {
-  drain(kNever);
-  if (!idle())
-    throw std::logic_error("the model stopped with " + std::to_string(submitted_ - completed_) + " commands under way");
+  while (!queue_.empty()) step();
+  if (!idle()) stuck();
 }
 
 std::vector<Completion> Machine::take_completions() {

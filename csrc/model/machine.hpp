@@ -72,8 +72,8 @@ class Machine {
 
   void run_until(Tick limit);
   // Until fewer than `items` items of submitted commands are not completed: a host that keeps so many under way submits
-  // then.
-  void run_until_below(uint64_t items);
+  // then. False: not yet, after `most_events` events.
+  bool run_until_below(uint64_t items, uint64_t most_events = ~uint64_t{0});
   // Until all is done.
   void run();
 
@@ -118,7 +118,8 @@ class Machine {
   };
 
   void handle(const Event& event);
-  void drain(Tick limit);
+  void step();
+  [[noreturn]] void stuck() const;
 
   // Host, submission queue, window, DMA: machine_host.cpp.
   void arrive(uint32_t command);
