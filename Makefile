@@ -84,6 +84,7 @@ bench: $(VENV)/.test ## rates of this machine beside every peer that is found; o
 	python bench/overhead.py
 	python bench/threads.py
 	python bench/verifier.py
+	python bench/consensus.py
 	$(call install,release)
 	python bench/languages.py build/prefix-release
 	python -m pytest bench -q --benchmark-name=short --benchmark-columns=median,min,max,ops $(BENCH_PYTEST_ARGS) && wrong=0 || wrong=$$?

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accel.consensus import Core, EventError, MessageError
+from accel.consensus import Core, EventError, MessageError, Validator, ValidatorSetError
 from accel.consensus import actions as a
 from accel.consensus import events as e
 from accel.consensus import messages as m
@@ -25,6 +25,7 @@ few_rounds = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 60_000])
 wide = st.integers(-(1 << 70), 1 << 70)
 positions = st.integers(0, N - 1)
 signatures = st.just(b"s" * 64)
+updates = st.builds(Validator, st.integers(0, N).map(key) | st.binary(max_size=70), st.integers(0, 5) | wide)
 
 votes = st.builds(m.Vote, st.sampled_from([2, 3]), few_heights, few_rounds, st.sampled_from(IDS), positions, signatures)
 certificates = st.builds(
@@ -73,7 +74,7 @@ events = (
     | st.builds(e.Durable, wide)
     | st.builds(e.Signed, wide, signatures)
     | st.builds(e.SignRefused, wide)
-    | st.builds(e.Applied, few_heights | wide)
+    | st.builds(e.Applied, few_heights | wide, st.lists(updates, max_size=3).map(tuple))
     | st.just(e.Start())
 )
 
@@ -94,7 +95,7 @@ class Watch:
         while queue:
             try:
                 found = self.core.step(queue.pop(0))
-            except EventError:
+            except (EventError, ValidatorSetError):
                 continue
             for action in found:
                 queue += self.note(action, ok, valid)

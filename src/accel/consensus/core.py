@@ -245,6 +245,7 @@ class Core:
         Raises:
             EventError: The driver broke the contract: an unknown identifier, an event before `Start`, and the like. The
                 state is as before.
+            ValidatorSetError: The changes in `Applied` leave no validator set. The state is as before.
         """
         out: list[Action] = []
         self._out = out
