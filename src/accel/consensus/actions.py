@@ -69,7 +69,7 @@ class Verify(NamedTuple):
     """Check a message of the current height; answer with `Verified`. A vote counts only after that."""
 
     id: int
-    message: Proposal | Vote | Decision | Certificate
+    message: Proposal | Vote | Decision | messages.Certificate
 
 
 class SetTimer(NamedTuple):
