@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -68,7 +69,7 @@ struct Batch {
       for (size_t j = 0; j < length; ++j) messages.push_back(static_cast<uint8_t>(i + j * seed));
       offsets.push_back(static_cast<int64_t>(messages.size()));
     }
-    std::memset(status.data(), ACCEL_NOT_CHECKED, count);
+    std::fill(status.begin(), status.end(), static_cast<uint8_t>(ACCEL_NOT_CHECKED));
     if (count != 0) cpu::sm3_hash(expected_hashes.data(), ragged());
   }
 

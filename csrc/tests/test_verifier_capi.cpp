@@ -122,7 +122,7 @@ TEST(VerifierApi, MessagesAndRings) {
   EXPECT_EQ(by_key(5, nullptr, ACCEL_SM2_NO_ZA), ACCEL_BAD_SIGNATURE);
   const auto by_ring = [&](uint64_t length) {
     EXPECT_EQ(accel_sm2_verifier_ring_verify(verifier.get(), &status, one.ring, 0, one.signature, one.message, length,
-                                             0, ACCEL_NO_TIMEOUT),
+                                             ACCEL_PRIORITY_VOTE, ACCEL_NO_TIMEOUT),
               ACCEL_OK);
     return status;
   };
