@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from accel.consensus import messages
-from accel.consensus.messages import Certificate, Decision, Intent, Message, Proposal, Vote
+from accel.consensus.messages import Decision, Intent, Message, Proposal, Vote
 from accel.consensus.records import Record
 
 __all__ = [
