@@ -194,6 +194,7 @@ TEST(VerifierApi, ForkWhileCallersWait) {
   const VerifierHandle verifier = make_verifier();
   accel_sm2_queue* queue = nullptr;
   ASSERT_EQ(accel_sm2_queue_new(&queue, verifier.get(), 16), ACCEL_OK);
+  items();  // made before anybody forks: a child would wait for ever for who was making them
   std::atomic<bool> stop{false};
   std::vector<std::thread> callers;
   for (size_t caller = 0; caller < 6; ++caller) {

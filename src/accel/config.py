@@ -66,7 +66,7 @@ def libs(*, static: bool = False) -> list[str]:
     """
     directory = library_dir()
     if static:
-        return [str(directory / "libaccel.a"), "-lstdc++", "-pthread"]
+        return [str(directory / "libaccel.a"), "-lstdc++", "-lm", "-pthread"]
     return [f"-L{directory}", f"-Wl,-rpath,{directory}", "-laccel"]
 
 

@@ -678,7 +678,7 @@ ACCEL_API accel_status accel_set_log(accel_log_function function, void* context)
 typedef struct accel_stream accel_stream;
 typedef struct accel_future accel_future;
 
-/* depth: 1 to 2^20. The stream keeps the device open. */
+/* depth: 1 to 2^20. Once the device is freed, what is submitted is ACCEL_BAD_DEVICE. */
 ACCEL_API accel_status accel_stream_new(accel_device* device, accel_stream** stream_out, uint32_t depth);
 /* NULL is allowed. What is on its way is finished first; futures stay. */
 ACCEL_API void accel_stream_free(accel_stream* stream);
