@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accel.cli.output import INVALID, VALID, JsonOption, emit, job, out, progress_bar
-from accel.device import Audit, Device, open_device
+from accel.device import Audit, Device, DeviceStat, open_device
 from accel.errors import ArgumentError
 
 STATUS_STYLES = {"OK": "green", "BAD_SIGNATURE": "red", "BAD_KEY": "magenta", "BAD_RANGE": "yellow"}
@@ -152,6 +153,7 @@ def verify(
 def devices_json(device: Device) -> list[dict[str, Any]]:
     """The devices behind a handle for JSON, each with its counters that are not zero."""
     stats = device.stats()
+    names = [info.name for info in device.infos]
     return [
         {
             "name": info.name,
@@ -159,10 +161,22 @@ def devices_json(device: Device) -> list[dict[str, Any]]:
             "version": info.version,
             "times": info.time_kind.label,
             "quarantined": info.quarantined,
-            "stats": {stat.name: stat.value for stat in stats if stat.device == info.name and stat.value},
+            "stats": _counters(stats, info.name, names[:i].count(info.name)),
         }
-        for info in device.infos
+        for i, info in enumerate(device.infos)
     ]
+
+
+def _counters(stats: list[DeviceStat], device: str, before: int) -> dict[str, int]:
+    """The counters of a device that has `before` others of its name in front of it, as in ``cpu+cpu``."""
+    seen: Counter[str] = Counter()
+    own = {}
+    for stat in stats:
+        if stat.device == device:
+            if seen[stat.name] == before and stat.value:
+                own[stat.name] = stat.value
+            seen[stat.name] += 1
+    return own
 
 
 def report_json(report: Any) -> dict[str, Any]:
