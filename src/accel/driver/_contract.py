@@ -30,15 +30,17 @@ _BAD_DEVICE = 19  # ACCEL_BAD_DEVICE
 
 
 def definitions() -> str:
-    """What cffi takes for ``accel/driver.h``: its types and constants, without comments and directives."""
-    header = (config.include_dir() / "accel/driver.h").read_text(encoding="utf-8")
-    code = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    """What cffi takes for ``accel/driver.h``: its types and constants, with the log levels of ``accel.h``, bare."""
+    headers = [(config.include_dir() / "accel" / name).read_text(encoding="utf-8") for name in ("driver.h", "accel.h")]
+    code, library = (re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL) for header in headers)
+    levels = re.search(r"^typedef enum accel_log_level \{.*?;$", library, flags=re.MULTILINE | re.DOTALL)
+    assert levels, "accel/accel.h does not define accel_log_level"
     sizes = dict(re.findall(r"^#define (ACCEL_DEVICE_NAME_SIZE) (\d+)u$", code, flags=re.MULTILINE))
     code = re.sub(r'^(#.*|extern "C" \{|\})$', "", code, flags=re.MULTILINE)
     code = re.sub(r"^__attribute__.*?;$", "", code, flags=re.MULTILINE | re.DOTALL)
     for name, size in sizes.items():
         code = code.replace(name, size)
-    return re.sub(r"\b(\d+)u\b", r"\1", code) + _LIBRARY
+    return levels[0] + re.sub(r"\b(\d+)u\b", r"\1", code) + _LIBRARY
 
 
 def abi_version() -> int:

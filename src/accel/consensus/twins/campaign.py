@@ -71,7 +71,11 @@ class BatchReport:
     failures: list[Failure] = field(default_factory=list)
 
     def fail(self, failure: Failure) -> None:
-        """Note a violation."""
+        """Note a violation; of many, the first ones in full.
+
+        Args:
+            failure: What went wrong, and in which scenario.
+        """
         self.violations += 1
         if len(self.failures) < _MAX_FAILURES:
             self.failures.append(failure)
