@@ -43,7 +43,11 @@ def described(domain: str) -> set[str]:
 
 
 # What has two names is described under the second.
-OTHER_NAMES = [("accel.batch.Ragged", "accel.Ragged"), ("accel.Verifier", "accel.sm2.Verifier")]
+OTHER_NAMES = [
+    ("accel.batch.Ragged", "accel.Ragged"),
+    ("accel.Verifier", "accel.sm2.Verifier"),
+    *((f"accel.{name}", f"accel.device.{name}") for name in ("Device", "Future", "Stream", "devices", "open_device")),
+]
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -728,8 +728,9 @@ ACCEL_API accel_status accel_stream_merkle_leaf_hashes(accel_stream* stream, acc
 ACCEL_API accel_status accel_future_wait(accel_future* future, uint64_t timeout_ns);
 /* A file descriptor that polls readable from the moment it is done. It stays the future's: do not read or close it. */
 ACCEL_API accel_status accel_future_descriptor(accel_future* future, int32_t* descriptor_out);
-/* Call `function` once it is done: on a thread of the runtime, where it must not wait for other futures, or at once. */
+/* What is called once a future is done. It must not wait for other futures. */
 typedef void (*accel_done_function)(void* context);
+/* Call `function` once it is done: on a thread of the runtime, or at once. */
 ACCEL_API accel_status accel_future_on_done(accel_future* future, accel_done_function function, void* context);
 /* End it with ACCEL_CANCELLED. ACCEL_OK: its arrays are not touched any more. ACCEL_BAD_ARGUMENT: it is done. */
 ACCEL_API accel_status accel_future_cancel(accel_future* future);
