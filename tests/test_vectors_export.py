@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 
 pytest.importorskip("cffi")
 
+import simulators
 from accel.reference import sm2, sm3
 from accel.validate import vectors
 from oracles.vectors import load, recommended_example
@@ -108,8 +108,7 @@ endmodule
 
 
 def test_a_simulator_reads_them(exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    if shutil.which("iverilog") is None:
-        pytest.skip("iverilog is not there")
+    simulators.require("iverilog")
     lines = (exported[0] / "merkle_nodes.memh").read_text().splitlines()[:3]
     (tmp_path / "two.memh").write_text("\n".join(lines) + "\n")
     (tmp_path / "bench.v").write_text(BENCH)
