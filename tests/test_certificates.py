@@ -177,8 +177,10 @@ def test_an_id_that_is_none_of_the_modes_does_not_verify(workshop: Workshop):
 
 @needs_openssl
 def test_the_empty_id_is_told_apart(workshop: Workshop):
+    workshop.key("default")
+    assert verdicts(workshop.root("default", "/CN=Default"))["default.pem"].mode == "za-default-id"
     workshop.key("empty")
-    try:
+    try:  # the same command, which has just worked with another ID
         path = workshop.root("empty", "/CN=Empty", distid="distid:")
     except subprocess.CalledProcessError:
         pytest.skip("this OpenSSL does not sign with an empty ID")
