@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 from accel import _native
 from accel._calls import native_device, plan_of
 from accel.batch import ByteArray
-from accel.errors import ArgumentError, RequestCancelled
+from accel.errors import AccelError, ArgumentError, RequestCancelled
 
 if TYPE_CHECKING:
     import asyncio
@@ -48,6 +48,9 @@ __all__ = [
 
 Audit: TypeAlias = Literal["sample", "hold", "full"]
 Priority: TypeAlias = Literal["vote", "proposal", "transaction"]
+
+# What a call that is done may have ended with, by the status that the native library gave it.
+_ENDINGS = (AccelError, MemoryError, OSError)
 
 _AUDITS = {"sample": 1, "hold": 2, "full": 3}
 _PRIORITIES = {"vote": 1, "proposal": 2, "transaction": 3}
@@ -357,7 +360,7 @@ class Future:
         """Return whether it is done: with an answer, an error, or cancelled."""
         try:
             return self._native.wait(0)
-        except Exception:
+        except _ENDINGS:
             return True
 
     def cancelled(self) -> bool:
@@ -366,7 +369,7 @@ class Future:
             self._native.wait(0)
         except RequestCancelled:
             return True
-        except Exception:
+        except _ENDINGS:
             return False
         return False
 

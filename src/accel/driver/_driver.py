@@ -142,7 +142,7 @@ class Driver:
             return CompletionStatus.UNSUPPORTED, None
         except BadCommandError:
             return CompletionStatus.BAD_COMMAND, None
-        except Exception:
+        except Exception:  # whatever a driver's own code raises is a fault of its device, with the traceback in the log
             self.log(LogLevel.ERROR, traceback.format_exc())
             return CompletionStatus.FAULT, None
         return CompletionStatus.DONE, lambda raw: self._write(raw, written)

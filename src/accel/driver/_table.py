@@ -63,7 +63,7 @@ class Table:
             caps = self.ffi.new("accel_device_caps*")
             driver._fill(caps, self._name)
             driver._start(caps)
-        except Exception:
+        except Exception:  # whatever a driver's own code raises: no device, with the traceback in the log
             log(LogLevel.ERROR, traceback.format_exc())
             return int(self.library.ACCEL_DRIVER_NO_DEVICE)
         number, self._next = self._next, self._next + 1

@@ -282,7 +282,7 @@ class Runner:
             except CheckFailed as failure:
                 outcome, sentence = Outcome.FAILED, str(failure)
                 reproducer = None if failure.work is None else to_json(failure.work)
-            except Exception:
+            except Exception:  # a check that stumbles over what a device did has not passed
                 outcome, sentence = Outcome.FAILED, traceback.format_exc().strip()
         return Result(each.name, each.what, outcome, sentence, time.monotonic() - begin, reproducer)
 
