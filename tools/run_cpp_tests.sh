@@ -3,11 +3,17 @@
 #
 #   tools/run_cpp_tests.sh SHARDS PROGRAM [ARGUMENT...]
 #
-# Fails if one of them does. What they print appears one after the other.
+# Fails if one of them does. What they print appears one after the other, and before it what is left out: the tests that
+# a filter names, and the sources that PROGRAM was built without.
 set -euo pipefail
 
 shards=${1:?usage: tools/run_cpp_tests.sh SHARDS PROGRAM [ARGUMENT...]}
 shift
+for argument; do
+  case $argument in --gtest_filter=-*) echo "left out by name: ${argument#--gtest_filter=-}" ;; esac
+  [ ! -s "$argument.left_out" ] || echo "left out of this build: $(cat "$argument.left_out")"
+done
+
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 
