@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 namespace accel::merkle {
@@ -12,14 +13,16 @@ constexpr size_t kPage = size_t{64} << 10;  // a multiple of every page size in 
 
 size_t whole_pages(size_t size) { return (size + kPage - 1) / kPage * kPage; }
 
-// A wish, for the huge pages that lie wholly inside. With small pages, the page faults of a tree over 2^20 leaves take
-// 15 ms, half of what a vector kernel takes to hash it.
-void prefer_huge_pages(uint8_t* data, size_t size) {
-  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
-  const auto address = reinterpret_cast<uintptr_t>(data);
-  const uintptr_t begin = (address + kHugePage - 1) / kHugePage * kHugePage;
-  const uintptr_t end = (address + size) / kHugePage * kHugePage;
-  if (begin < end) madvise(data + (begin - address), end - begin, MADV_HUGEPAGE);
+// A wish. With small pages, the page faults of a tree over 2^20 leaves take 15 ms, half of what a vector kernel takes to
+// hash it. For the whole buffer, also where no huge page fits in: advice for a part of it would split the mapping, and
+// mremap moves one mapping only.
+void prefer_huge_pages(uint8_t* data, size_t size) { madvise(data, size, MADV_HUGEPAGE); }
+
+uint8_t* map_pages(size_t size) {
+  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) throw std::bad_alloc();
+  prefer_huge_pages(static_cast<uint8_t*>(data), size);
+  return static_cast<uint8_t*>(data);
 }
 
 }  // namespace
@@ -37,10 +40,7 @@ Recycler::~Recycler() {
 uint8_t* Recycler::take(size_t* size) {
   if (uint8_t* const kept = take_kept(size)) return kept;
   *size = whole_pages(*size);
-  void* const data = mmap(nullptr, *size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED) throw std::bad_alloc();
-  prefer_huge_pages(static_cast<uint8_t*>(data), *size);
-  return static_cast<uint8_t*>(data);
+  return map_pages(*size);
 }
 
 uint8_t* Recycler::take_kept(size_t* size) {
@@ -61,10 +61,16 @@ uint8_t* Recycler::take_kept(size_t* size) {
 uint8_t* Recycler::grow(uint8_t* data, size_t old_size, size_t* size) {
   *size = whole_pages(*size);
   // Moves pages instead of what is in them.
-  void* const grown = mremap(data, old_size, *size, MREMAP_MAYMOVE);
-  if (grown == MAP_FAILED) throw std::bad_alloc();
-  prefer_huge_pages(static_cast<uint8_t*>(grown), *size);
-  return static_cast<uint8_t*>(grown);
+  void* const moved = mremap(data, old_size, *size, MREMAP_MAYMOVE);
+  if (moved != MAP_FAILED) {
+    prefer_huge_pages(static_cast<uint8_t*>(moved), *size);
+    return static_cast<uint8_t*>(moved);
+  }
+  // Who set something for a part of the buffer (a debugger, a checkpointing tool, mlock) has split the mapping.
+  uint8_t* const grown = map_pages(*size);
+  std::memcpy(grown, data, old_size);
+  munmap(data, old_size);
+  return grown;
 }
 
 void Recycler::put(uint8_t* data, size_t size) {

@@ -1,10 +1,12 @@
 // Buffers that one tree leaves to the next: limits, threads, fork, and that nothing of the first is seen in the second.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -115,17 +117,35 @@ TEST(MerkleRecycler, SmallBuffersBecomeLarge) {
   }
 }
 
-TEST(MerkleRecycler, GrowingKeepsWhatIsThere) {
+// Grows a buffer of `before` bytes to more than `after`, once `prepare` has had it.
+template <typename Prepare>
+void expect_growth(size_t before, size_t after, const Prepare& prepare) {
   Recycler recycler;
-  size_t size = kMiB;
+  size_t size = before;
   uint8_t* data = recycler.take(&size);
   for (size_t i = 0; i < size; ++i) data[i] = static_cast<uint8_t>(i % 251);
-  size_t grown = 9 * kMiB + 1;
+  prepare(data, size);
+  size_t grown = after;
   data = Recycler::grow(data, size, &grown);
-  ASSERT_GT(grown, 9 * kMiB);
+  ASSERT_GE(grown, after);
   for (size_t i = 0; i < size; ++i) ASSERT_EQ(i % 251, data[i]);
   data[grown - 1] = 1;
   recycler.put(data, grown);
+}
+
+// Of sizes with and without room for huge pages of 2 MiB, in every position that the system gives them.
+TEST(MerkleRecycler, GrowingKeepsWhatIsThere) {
+  for (const size_t before : {kMiB, 2 * kMiB, 3 * kMiB, 5 * kMiB, 9 * kMiB + 1}) {
+    expect_growth(before, 10 * kMiB + 1, [](uint8_t*, size_t) {});
+  }
+}
+
+// Advice for a part of the buffer splits the mapping, and mremap does not move two.
+TEST(MerkleRecycler, GrowsWhatIsMappedInParts) {
+  expect_growth(3 * kMiB, 10 * kMiB, [](uint8_t* data, size_t size) {
+    ASSERT_EQ(0, madvise(data + size / 3, size / 3, MADV_DONTFORK)) << std::strerror(errno);
+    ASSERT_EQ(MAP_FAILED, mremap(data, size, 10 * kMiB, MREMAP_MAYMOVE)) << "the test shows nothing here";
+  });
 }
 
 // Each tree is smaller or larger than the one before, so that buffers with old nodes in them serve again.
