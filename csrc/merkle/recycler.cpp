@@ -13,9 +13,9 @@ constexpr size_t kPage = size_t{64} << 10;  // a multiple of every page size in 
 
 size_t whole_pages(size_t size) { return (size + kPage - 1) / kPage * kPage; }
 
-// A wish. With small pages, the page faults of a tree over 2^20 leaves take 15 ms, half of what a vector kernel takes to
-// hash it. For the whole buffer, also where no huge page fits in: advice for a part of it would split the mapping, and
-// mremap moves one mapping only.
+// A wish. With small pages, the page faults of a tree over 2^20 leaves take 15 ms, half of what a vector kernel takes
+// to hash it. For the whole buffer, also where no huge page fits in: advice for a part of it would split the mapping,
+// and mremap moves one mapping only.
 void prefer_huge_pages(uint8_t* data, size_t size) { madvise(data, size, MADV_HUGEPAGE); }
 
 uint8_t* map_pages(size_t size) {
