@@ -84,6 +84,7 @@ bench: $(VENV)/.test ## rates of this machine beside every peer that is found; o
 	python bench/overhead.py
 	python bench/threads.py
 	python bench/verifier.py
+	python bench/devices.py
 	python bench/consensus.py
 	$(call install,release)
 	python bench/languages.py build/prefix-release

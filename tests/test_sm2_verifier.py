@@ -79,6 +79,52 @@ def test_tasks(verifier):
     assert verifier.stats().batches < 600
 
 
+def delivered_by(device: accel.Device) -> int:
+    return sum(stat.value for stat in device.stats() if stat.name == "items.sm2_verify" and stat.device != "fallback")
+
+
+@pytest.mark.parametrize("name", ["cpu", "sim96", "cpu+sim96"])
+def test_batches_run_on_a_device(name):
+    async def main(verifier):
+        return await asyncio.gather(*(is_valid_async(verifier, number) for number in range(200)))
+
+    with accel.open_device(name, audit="full") as device, sm2.Verifier(runners=2, device=device) as verifier:
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(lambda number: is_valid(verifier, number), range(200)))
+        assert found == [arguments(number)[3] for number in range(200)]
+        assert asyncio.run(main(verifier)) == [arguments(number)[3] for number in range(200)]
+        assert delivered_by(device) == verifier.stats().items == 400
+        # A ring's keys are loaded once, and known by handle from then on.
+        assert verifier.stats().batches < 400
+
+
+def test_a_device_that_lies_gives_no_wrong_verdict():
+    name = "fault:lie-1-in-100:cpu"
+    with accel.open_device(name, audit="full") as device, sm2.Verifier(device=device) as verifier:
+        assert [is_valid(verifier, number) for number in range(600)] == [arguments(number)[3] for number in range(600)]
+        assert {stat.name: stat.value for stat in device.stats() if stat.device != "fallback"}["audit.wrong"] > 0
+
+
+def test_a_device_that_is_closed_is_an_error_and_no_verdict():
+    key, signature, message, _ = arguments(0)
+    device = accel.open_device("cpu")
+    with sm2.Verifier(device=device) as verifier:
+        verifier.verify(key, signature, message)
+        device.close()
+        with pytest.raises(accel.DeviceError, match="cpu is closed"):
+            verifier.verify(key, signature, message)
+
+        async def main():
+            with pytest.raises(accel.DeviceError, match="its device is closed"):
+                await verifier.verify_async(key, signature, message)
+
+        asyncio.run(main())
+    with pytest.raises(accel.DeviceError, match="closed"):
+        sm2.Verifier(device=device)
+    with pytest.raises(TypeError, match=r"device: expected an accel\.Device or None, got str"):
+        sm2.Verifier(device="cpu")
+
+
 def test_loops_in_several_threads(verifier):
     async def main():
         return await asyncio.gather(*(is_valid_async(verifier, number) for number in range(200)))

@@ -161,8 +161,7 @@ accel_status accel_sm2_verifier_new(accel_device* device, accel_sm2_verifier** v
   return guard([&] {
     require(verifier_out, "verifier_out");
     *verifier_out = nullptr;
-    accel::capi::require_device(device);  // batches run on the CPU
-    *verifier_out = new accel_sm2_verifier{Verifier(parse(options))};
+    *verifier_out = new accel_sm2_verifier{Verifier(parse(options), accel::capi::device_of(device))};
   });
 }
 

@@ -24,7 +24,6 @@ Work verification(Op op, uint8_t* status_out, const uint8_t* signatures, uint64_
 // An index beyond the ring is an error before anything runs.
 void set_ring(Work& work, const accel_sm2_keyring* ring, const uint32_t* indices) {
   work.ring = &ring->ring;
-  work.ring_token = ring->token;
   work.indices = {indices};
   for (size_t i = 0; i < work.count; ++i) {
     if (const uint32_t index = work.indices[i]; index >= ring->ring.size()) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bindings.hpp"
+#include "device.hpp"
 
 namespace accel::python {
 namespace {
@@ -127,7 +128,7 @@ class Queue {
 class Verifier {
  public:
   Verifier(bool refuse_when_full, uint64_t linger_ns, uint64_t capacity, uint32_t lanes, uint32_t batch,
-           uint32_t runners) {
+           uint32_t runners, const Device* device) {
     accel_sm2_verifier_options options = {};
     options.struct_size = sizeof options;
     options.when_full = refuse_when_full ? ACCEL_WHEN_FULL_REFUSE : ACCEL_WHEN_FULL_WAIT;
@@ -136,7 +137,8 @@ class Verifier {
     options.lanes = lanes;
     options.batch = batch;
     options.runners = runners;
-    run([&] { return accel_sm2_verifier_new(nullptr, &verifier_, &options); });
+    accel_device* const handle = handle_of(device);
+    run([&] { return accel_sm2_verifier_new(handle, &verifier_, &options); });
   }
   ~Verifier() {
     const WithoutGil released;
@@ -201,8 +203,9 @@ void bind_verifier(py::module_& module) {
            py::arg("timeout_ns"))
       .def("poll", &Queue::poll);
   py::class_<Verifier>(module, "Sm2Verifier", "Gathers single signatures into batches.")
-      .def(py::init<bool, uint64_t, uint64_t, uint32_t, uint32_t, uint32_t>(), py::arg("refuse_when_full"),
-           py::arg("linger_ns"), py::arg("capacity"), py::arg("lanes"), py::arg("batch"), py::arg("runners"))
+      .def(py::init<bool, uint64_t, uint64_t, uint32_t, uint32_t, uint32_t, const Device*>(),
+           py::arg("refuse_when_full"), py::arg("linger_ns"), py::arg("capacity"), py::arg("lanes"), py::arg("batch"),
+           py::arg("runners"), py::arg("device").none(true) = nullptr)
       .def("verify", &Verifier::verify, py::arg("key"), py::arg("ring"), py::arg("index"), py::arg("signature"),
            py::arg("digest"), py::arg("message"), py::arg("id"), py::arg("priority"), py::arg("timeout_ns"))
       .def("close", &Verifier::close, py::arg("drain"))

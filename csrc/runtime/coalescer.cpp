@@ -303,8 +303,10 @@ void Coalescer::execute_target(Workspace& work) {
     std::memcpy(&work.digests[32 * i], item.digest, 32);
   }
   std::fill_n(work.status.begin(), count, uint8_t{ACCEL_NOT_CHECKED});
-  const uint8_t failure = run_batch(
-      work, {ring, work.indices.data(), work.keys.data(), work.signatures.data(), work.digests.data(), count});
+  // Items were taken by priority, so the first one's is the highest.
+  const auto priority = static_cast<Priority>(work.target.front()->priority);
+  const uint8_t failure = run_batch(work, {ring, work.indices.data(), work.keys.data(), work.signatures.data(),
+                                           work.digests.data(), count, priority});
   for (size_t i = 0; i < count; ++i) work.target[i]->status = failure == ACCEL_OK ? work.status[i] : failure;
 }
 

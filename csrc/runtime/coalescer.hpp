@@ -37,6 +37,7 @@ struct Batch {
   const uint32_t* indices;
   const uint8_t *keys, *signatures, *digests;
   size_t count;
+  Priority priority;  // the highest of its items
 };
 // Writes a status for each item; throws if the batch cannot run. Called by several threads at once.
 using RunBatch = std::function<void(uint8_t* status, const Batch& batch)>;

@@ -154,8 +154,8 @@ std::shared_ptr<Request> Device::submit(Work work, Priority priority, uint64_t d
   return request;
 }
 
-void Device::run(Work work) {
-  const auto request = submit(std::move(work), Priority::kTransaction, UINT64_MAX, true, nullptr);
+void Device::run(Work work, Priority priority) {
+  const auto request = submit(std::move(work), priority, UINT64_MAX, true, nullptr);
   request->wait(UINT64_MAX);
   if (request->status() != ACCEL_OK) throw Error(request->status(), request->sentence());
 }

@@ -43,7 +43,7 @@ class Device {
   std::shared_ptr<Request> submit(Work work, Priority priority, uint64_t deadline, bool blocking,
                                   const std::shared_ptr<Gate>& gate);
   // The whole way, for who waits: throws the request's error.
-  void run(Work work);
+  void run(Work work, Priority priority = Priority::kTransaction);
 
   const std::string& name() const { return name_; }
   const std::vector<std::shared_ptr<Worker>>& workers() const { return workers_; }

@@ -6,18 +6,18 @@ namespace accel::runtime {
 
 const uint32_t* RingKeys::handles_for(const Work& work, bool idle) {
   if (work.ring == nullptr || link_.caps().max_keys == 0 || !link_.has_flag(ACCEL_COMMAND_HANDLES)) return nullptr;
-  const std::shared_ptr<const RingToken> token = work.ring_token.lock();
+  const std::shared_ptr<const sm2::RingLifetime> ring = work.ring->lifetime().lock();
   const size_t keys = work.ring->size();
-  if (token == nullptr || keys == 0 || keys > link_.caps().max_keys) return nullptr;
+  if (keys == 0 || keys > link_.caps().max_keys) return nullptr;
   ++uses_;
   for (Loaded& loaded : loaded_) {
-    if (loaded.ring.lock() != token) continue;
+    if (loaded.ring.lock() != ring) continue;
     loaded.last_use = uses_;
     return loaded.handles.empty() ? nullptr : loaded.handles.data();
   }
   if (!idle) return nullptr;
   make_room(keys);
-  Loaded loaded{token, std::vector<uint32_t>(keys), uses_};
+  Loaded loaded{ring, std::vector<uint32_t>(keys), uses_};
   if (!link_.load_keys(work.ring->key(0), keys, loaded.handles.data())) loaded.handles.clear();
   loaded_.push_back(std::move(loaded));
   return loaded_.back().handles.empty() ? nullptr : loaded_.back().handles.data();

@@ -22,7 +22,7 @@ class RingKeys {
 
  private:
   struct Loaded {
-    std::weak_ptr<const RingToken> ring;
+    std::weak_ptr<const sm2::RingLifetime> ring;
     std::vector<uint32_t> handles;  // empty: the device had no memory for them
     uint64_t last_use;
   };

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include "base/pool.hpp"
 #include "devices/cpu_sm2.hpp"
@@ -34,6 +35,22 @@ void run_on_cpu(uint8_t* status, const Batch& batch) {
   }
 }
 
+void run_on_device(Device& device, uint8_t* status, const Batch& batch) {
+  Work work;
+  work.op = Op::kVerifyDigest;
+  work.count = batch.count;
+  work.status = status;
+  work.signatures = {batch.signatures, 64};
+  work.digests = {batch.digests, 32};
+  work.ring = batch.ring;
+  if (batch.ring != nullptr) {
+    work.indices = {batch.indices};
+  } else {
+    work.keys = {batch.keys, 64};
+  }
+  device.run(std::move(work), batch.priority);
+}
+
 void digest_of(uint8_t digest[32], const uint8_t* za, Bytes message) {
   sm2::digest_range(digest, za, Messages(message.data, message.size, message.size, 1), 0, 1);
 }
@@ -48,9 +65,16 @@ const sm2::Identity& default_identity() {
 
 uint32_t forks() { return fork_count.load(std::memory_order_relaxed); }
 
-Verifier::Verifier(const CoalescerOptions& options) : options_(options), made_after_(forks()) {
+Verifier::Verifier(const CoalescerOptions& options, std::shared_ptr<Device> device)
+    : options_(options), device_(std::move(device)), made_after_(forks()) {
   sm2::active_kernel();  // what is wrong with it is wrong now, and not with the first signature
-  coalescer_ = std::make_shared<Coalescer>(options_, run_on_cpu);
+  coalescer_ = make();
+}
+
+std::shared_ptr<Coalescer> Verifier::make() const {
+  if (device_ == nullptr) return std::make_shared<Coalescer>(options_, run_on_cpu);
+  return std::make_shared<Coalescer>(
+      options_, [device = device_](uint8_t* status, const Batch& batch) { run_on_device(*device, status, batch); });
 }
 
 Verifier::~Verifier() {
@@ -65,7 +89,7 @@ const std::shared_ptr<Coalescer>& Verifier::coalescer() {
 void Verifier::make_anew() {
   const std::lock_guard lock(*making);
   if (made_after_.load(std::memory_order_relaxed) == forks()) return;
-  auto anew = std::make_shared<Coalescer>(options_, run_on_cpu);
+  auto anew = make();
   new std::shared_ptr<Coalescer>(std::move(coalescer_));  // kept for good
   coalescer_ = std::move(anew);
   made_after_.store(forks(), std::memory_order_release);

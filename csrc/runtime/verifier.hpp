@@ -1,4 +1,4 @@
-// A coalescer over the CPU, as accel.h has it: survives fork(), and makes digests of messages.
+// A coalescer over the CPU or a device, as accel.h has it: survives fork(), and makes digests of messages.
 #pragma once
 
 #include <atomic>
@@ -7,6 +7,7 @@
 
 #include "base/messages.hpp"
 #include "runtime/coalescer.hpp"
+#include "runtime/device.hpp"
 #include "sm2/digest.hpp"
 
 namespace accel::runtime {
@@ -17,8 +18,8 @@ uint32_t forks();
 
 class Verifier {
  public:
-  // Throws what Coalescer and the choice of a kernel throw.
-  explicit Verifier(const CoalescerOptions& options);
+  // `device`: that batches run on; null: the CPU's kernels. Throws what Coalescer and the choice of a kernel throw.
+  Verifier(const CoalescerOptions& options, std::shared_ptr<Device> device);
   // In a child, what was made before the fork is left alone: its threads are not there, its mutex may be locked.
   ~Verifier();
   Verifier(const Verifier&) = delete;
@@ -28,9 +29,11 @@ class Verifier {
   const std::shared_ptr<Coalescer>& coalescer();
 
  private:
+  std::shared_ptr<Coalescer> make() const;
   void make_anew();
 
   const CoalescerOptions options_;
+  const std::shared_ptr<Device> device_;
   std::atomic<uint32_t> made_after_;  // so many forks
   std::shared_ptr<Coalescer> coalescer_;
 };

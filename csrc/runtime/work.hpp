@@ -26,9 +26,6 @@ enum class Op : uint8_t {
 };
 constexpr size_t kOps = 4;
 
-// Lives as long as the ring does, so that a device knows when to forget its keys.
-struct RingToken {};
-
 // Arrays, messages, ring and outputs are the caller's, and stay as they are until the request is done.
 struct Work {
   Op op = Op::kHash;
@@ -38,7 +35,6 @@ struct Work {
   sm3::Prefix prefix;  // kHash: of every message, at most one byte
   Strided keys{};      // 64 bytes each; unless there is a ring
   const sm2::KeyRing* ring = nullptr;
-  std::weak_ptr<const RingToken> ring_token;
   cpu::Indices indices{};   // into the ring
   Strided signatures{};     // 64 bytes each
   Strided digests{};        // 32 bytes each; kMerkle: the leaf hashes

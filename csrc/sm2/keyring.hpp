@@ -15,6 +15,9 @@ namespace accel::sm2 {
 
 constexpr uint64_t kDefaultTableMemory = uint64_t{1} << 30;
 
+// Ends with its ring: who keeps something for a ring elsewhere (its keys on a device) learns by it when to let go.
+struct RingLifetime {};
+
 // Its keys never change after construction, and its tables in ways that no verdict shows: any number of threads may use
 // it at once.
 class KeyRing final : private TableDirectory {
@@ -36,6 +39,7 @@ class KeyRing final : private TableDirectory {
   size_t wide_tables() const { return store_ == nullptr ? 0 : store_->tables().wide; }
   uint64_t tables_built() const { return store_ == nullptr ? 0 : store_->built(); }
   bool has_za() const { return has_za_; }
+  std::weak_ptr<const RingLifetime> lifetime() const { return lifetime_; }
   const uint8_t* za(size_t i) const { return za_.get() + kZaSize * i; }
   const uint8_t* key(size_t i) const { return keys_.get() + 64 * i; }
 
@@ -56,6 +60,7 @@ class KeyRing final : private TableDirectory {
   void withdraw(uint64_t handle, uint32_t slot) override;
   void halve_uses() override;
 
+  const std::shared_ptr<const RingLifetime> lifetime_ = std::make_shared<const RingLifetime>();
   const Kernel& kernel_;  // the one in force when the ring was made: tables differ between kernels
   size_t count_;
   bool has_za_;

@@ -140,12 +140,29 @@ TEST(MerkleRecycler, GrowingKeepsWhatIsThere) {
   }
 }
 
-// Advice for a part of the buffer splits the mapping, and mremap does not move two.
+// Advice for a part of a buffer makes several mappings of it.
+void split_mapping(uint8_t* data, size_t size) {
+  ASSERT_EQ(0, madvise(data + size / 3, size / 3, MADV_DONTFORK)) << std::strerror(errno);
+}
+
+// Linux says EFAULT; qemu-user moves the parts.
+bool mremap_refuses_parts() {
+  Recycler recycler;
+  size_t size = 3 * kMiB;
+  uint8_t* const data = recycler.take(&size);
+  split_mapping(data, size);
+  void* const moved = mremap(data, size, 10 * kMiB, MREMAP_MAYMOVE);
+  if (moved == MAP_FAILED) {
+    recycler.put(data, size);
+    return true;
+  }
+  munmap(moved, 10 * kMiB);
+  return false;
+}
+
 TEST(MerkleRecycler, GrowsWhatIsMappedInParts) {
-  expect_growth(3 * kMiB, 10 * kMiB, [](uint8_t* data, size_t size) {
-    ASSERT_EQ(0, madvise(data + size / 3, size / 3, MADV_DONTFORK)) << std::strerror(errno);
-    ASSERT_EQ(MAP_FAILED, mremap(data, size, 10 * kMiB, MREMAP_MAYMOVE)) << "the test shows nothing here";
-  });
+  if (!mremap_refuses_parts()) GTEST_SKIP() << "mremap moves several mappings at once here";
+  expect_growth(3 * kMiB, 10 * kMiB, split_mapping);
 }
 
 // Each tree is smaller or larger than the one before, so that buffers with old nodes in them serve again.

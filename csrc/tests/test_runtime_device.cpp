@@ -91,19 +91,17 @@ TEST(RuntimeDevice, VerifiesByRingsWithAndWithoutHandles) {
   const sm2::testing::Signed& items = signed_items();
   const sm2::Identity identity(nullptr, ACCEL_SM2_NO_ZA);
   size_t bad_index;
-  const sm2::KeyRing ring({items.signers.data(), 64}, items.signers.size() / 64, identity, 0, &bad_index);
   for (const bool handles : {true, false}) {
     Rig rig;
     if (!handles) rig.fake().caps.max_keys = 0;
     rig.open();
     const uint64_t loads_before = rig.fake().loads;
     for (int round = 0; round < 3; ++round) {
-      auto token = std::make_shared<const RingToken>();
+      const sm2::KeyRing ring({items.signers.data(), 64}, items.signers.size() / 64, identity, 0, &bad_index);
       Batch batch(some(1500));
       Work work = batch.verify_digest();
       work.keys = {};
       work.ring = &ring;
-      work.ring_token = token;
       work.indices = {batch.indices.data()};
       rig.device->run(work);
       EXPECT_EQ(batch.status, batch.expected) << handles;

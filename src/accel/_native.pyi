@@ -125,7 +125,14 @@ class Sm2Queue:
 
 class Sm2Verifier:
     def __init__(
-        self, refuse_when_full: bool, linger_ns: int, capacity: int, lanes: int, batch: int, runners: int
+        self,
+        refuse_when_full: bool,
+        linger_ns: int,
+        capacity: int,
+        lanes: int,
+        batch: int,
+        runners: int,
+        device: Device | None = ...,
     ) -> None: ...
     def verify(
         self,

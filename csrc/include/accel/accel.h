@@ -372,7 +372,9 @@ typedef struct accel_sm2_verifier_options {
   uint32_t reserved;    /* 0 */
 } accel_sm2_verifier_options;
 
-/* options NULL: all defaults. Starts one thread. */
+/* options NULL: all defaults. Starts one thread. Batches run on the device, whose answers are worth what its audit
+ * makes them, by the highest priority of their signatures; after the device has been closed, and in a child of fork(),
+ * they are ACCEL_BAD_DEVICE. device NULL: the CPU's kernels, or the device of ACCEL_DEVICE. */
 ACCEL_API accel_status accel_sm2_verifier_new(accel_device* device, accel_sm2_verifier** verifier_out,
                                               const accel_sm2_verifier_options* options);
 /* From now on calls get ACCEL_CLOSED. Those that wait get their verdict if `drain` is not 0, otherwise ACCEL_CLOSED.

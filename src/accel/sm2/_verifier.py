@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, Union
 import numpy as np
 
 from accel import _native
-from accel.errors import AccelError, ArgumentError, ClosedError, InvalidSignature, QueueFullError, TimedOutError
+from accel._calls import native_device
+from accel.errors import (
+    AccelError,
+    ArgumentError,
+    ClosedError,
+    DeviceError,
+    InvalidSignature,
+    QueueFullError,
+    TimedOutError,
+)
 from accel.sm2 import _common
 from accel.sm2._common import LEFT_OUT, OK, STATUS_NAMES, Encoding, OptionalId, SignatureLengthError
 from accel.sm2._keys import PublicKey
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from typing_extensions import Buffer
+
+    from accel.device import Device
 
 Priority: TypeAlias = Literal["vote", "proposal", "transaction"]
 SingleKey: TypeAlias = Union[PublicKey, "Buffer", RingKeys]
@@ -112,6 +123,8 @@ def _failure(status: int) -> AccelError:
         return _timed_out()
     if name == "CLOSED":
         return ClosedError("verifier: is closed")
+    if name == "BAD_DEVICE":
+        return DeviceError("verifier: its device is closed, or has failed and there is no fallback")
     return AccelError(f"the signature was not checked: {name}")
 
 
@@ -227,10 +240,14 @@ class Verifier:
         lanes: Signatures that need not wait for more (1 to 256); None: 16.
         batch: Signatures of a batch at most (`lanes` to 256); None: 64.
         runners: Batches that may run at once, each on one thread (1 to 1,024); None: `accel.num_threads`.
+        device: An open `accel.Device`, on which batches run: what its answers are worth is told by its ``audit``. None:
+            the kernels of the CPU, or the device that ``ACCEL_DEVICE`` names.
 
     Raises:
         TypeError: An argument has another type.
         ArgumentError: An argument has another value.
+        DeviceError: The device is closed, or that of ``ACCEL_DEVICE`` cannot be opened. Once the device has failed and
+            there is no fallback, or it is closed, signatures get this error too.
     """
 
     def __init__(
@@ -242,6 +259,7 @@ class Verifier:
         lanes: int | None = None,
         batch: int | None = None,
         runners: int | None = None,
+        device: Device | None = None,
     ) -> None:
         if when_full not in {"wait", "refuse"}:
             raise ArgumentError(f"when_full: expected 'wait' or 'refuse', got {when_full!r}")
@@ -258,6 +276,7 @@ class Verifier:
             _count(lanes, 1, 256, "lanes"),
             _count(batch, 1, 256, "batch"),
             _count(runners, 1, 1024, "runners"),
+            native_device(device),
         )
         self._queues: dict[asyncio.AbstractEventLoop, _LoopQueue] = {}
 
@@ -348,8 +367,8 @@ class Verifier:
 
         Returns:
             A future of the running event loop: done with None if the signature is valid, otherwise with
-            `accel.InvalidSignature`, `accel.TimedOutError` or `accel.ClosedError`. The loop is woken once for all that
-            a batch brings.
+            `accel.InvalidSignature`, `accel.TimedOutError`, `accel.DeviceError` or `accel.ClosedError`. The loop is
+            woken once for all that a batch brings.
 
         Raises:
             RuntimeError: No event loop is running.
