@@ -115,6 +115,7 @@ def test_bad_arguments(arguments: list[str], sentence: str) -> None:
         ("overhead.py", ["--batch", "64"], "overhead_p50"),
         ("threads.py", ["--cores", "1"], "ratio_p50"),
         ("verifier.py", ["--callers", "4"], "ratio_p50"),
+        ("devices.py", ["--audit", "full"], "overhead_p50"),
     ],
 )
 def test_scripts(script: str, arguments: list[str], key: str) -> None:
