@@ -41,7 +41,7 @@ help: ## list the targets
 	sed -n 's/^\([a-z0-9-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 .PHONY: demo
-demo: $(VENV)/.demo ## certificates, a block of 100,000 signed transactions, verified beside OpenSSL
+demo: $(VENV)/.demo ## certificates, a block of 100,000 signed transactions, verified beside OpenSSL and on two devices
 	accel demo
 
 .PHONY: test

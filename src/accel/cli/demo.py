@@ -18,12 +18,14 @@ from rich.text import Text
 
 from accel import sm2
 from accel.cli import block as block_command
-from accel.cli import system
+from accel.cli import demo_devices, system
 from accel.cli.output import INVALID, VALID, JsonOption, emit, job, out, progress_bar
 from accel.errors import ArgumentError
 
 if TYPE_CHECKING:
     from accel.demo.authority import Authority
+    from accel.demo.crosscheck import Row
+    from accel.demo.devices import DeviceRun
     from accel.demo.rates import Rate
     from accel.ledger import BlockReport, MadeBlock
 
@@ -63,16 +65,16 @@ def demo(
     signers: SignersOption = 64,
     message_size: SizeOption = 256,
     damaged: DamagedOption = 120,
-    seconds: SecondsOption = 1.0,
+    seconds: SecondsOption = 0.5,
     directory: DirectoryOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show the main job: certificates, a block of signed transactions, verified beside OpenSSL.
+    """Show the main job: certificates, a block of signed transactions, verified beside OpenSSL and on devices.
 
     OpenSSL makes a certificate authority and its members; accel and OpenSSL verify their certificates. The members
     sign a block, some transactions are damaged in known ways, accel verifies it: what it finds must match exactly.
-    OpenSSL then checks a sample of the verdicts and the Merkle root, and both are timed. Exit code 1 when anything
-    disagrees.
+    OpenSSL then checks a sample of the verdicts and the Merkle root, and both are timed. At last the devices cpu and
+    sim96, a modelled chip, verify the same block. Exit code 1 when anything disagrees.
     """
     from accel._libcrypto import Libcrypto  # noqa: PLC0415  see block.make_block
 
@@ -94,7 +96,9 @@ def demo(
             _title(facts, library.version)
         authority = _certificates(place, signers, checks, as_json)
         made, report = _block(place, authority, (count, message_size, damaged), checks, as_json)
-        rates = _second_opinion(library, made, report, seconds, checks, as_json)
+        rows, root = _second_opinion(library, made, report, checks, as_json)
+        rates = _clock(library, made, rows, seconds, facts, as_json)
+        devices = _devices(made, root, checks, as_json)
     total = time.perf_counter() - started
     if as_json:
         emit(
@@ -104,12 +108,12 @@ def demo(
                 "expected_counts": made.expected_counts,
                 "block": block_command.report_json(report),
                 "rates": [vars(rate) | {"ratio": rate.ratio} for rate in rates],
+                **devices,
                 "info": facts | {"openssl": library.version},
                 "seconds": total,
             }
         )
     else:
-        _print_rates(rates, facts)
         verdict = "[bold green]Everything held[/]" if checks.all_held else "[bold red]Something did not hold[/]"
         out.print(f"\n{verdict}: {sum(checks.held.values())} of {len(checks.held)} checks, {total:.0f} s.")
     return VALID if checks.all_held else INVALID
@@ -188,10 +192,14 @@ def _block(
         out.print(f"{summary} hashes and tree)")
         out.print(f"  Merkle root [cyan]{report.merkle_root.hex()}[/] (rfc9162)", soft_wrap=True)
         out.print(_damage_table(made, found))
-    expected = {row.row: row.damage.status for row in made.damaged}
-    checks.claim(f"verdicts are as expected, row by row: {_count_list(report.counts)}", found == expected)
+    checks.claim(f"verdicts are as expected, row by row: {_count_list(report.counts)}", found == _expected(made))
     checks.claim("and so are their counts", report.counts == made.expected_counts)
     return made, report
+
+
+def _expected(made: MadeBlock) -> dict[int, str]:
+    """Each damaged row's status."""
+    return {row.row: row.damage.status for row in made.damaged}
 
 
 def _count_list(counts: dict[str, int]) -> str:
@@ -218,10 +226,10 @@ def _damage_table(made: MadeBlock, found: dict[int, str]) -> Table:
 
 
 def _second_opinion(
-    library: Any, made: MadeBlock, report: BlockReport, seconds: float, checks: _Checks, as_json: bool
-) -> list[Rate]:
-    """Steps 3 and 4: OpenSSL on a sample and on the root, then both against the clock."""
-    from accel.demo import crosscheck, rates  # noqa: PLC0415
+    library: Any, made: MadeBlock, report: BlockReport, checks: _Checks, as_json: bool
+) -> tuple[list[Row], bytes]:
+    """Step 3: OpenSSL on a sample and on the root. Gives all rows, and the root that OpenSSL's SM3 gives."""
+    from accel.demo import crosscheck  # noqa: PLC0415
 
     _heading(3, "OpenSSL's opinion", as_json)
     assert made.path is not None
@@ -238,10 +246,43 @@ def _second_opinion(
     )
     root = crosscheck.merkle_root(library, (row.message for row in rows))
     checks.claim("the Merkle root over OpenSSL's SM3 is the same", root == report.merkle_root)
+    return rows, root
+
+
+def _clock(
+    library: Any, made: MadeBlock, rows: list[Row], seconds: float, facts: dict[str, Any], as_json: bool
+) -> list[Rate]:
+    """Step 4: accel and OpenSSL against the clock."""
+    from accel.demo import rates  # noqa: PLC0415
+
     _heading(4, "Against the clock: one core, the same minute, alternating; then all threads", as_json)
     damaged = {entry.row for entry in made.damaged}
     with progress_bar("measuring") as progress:
-        return rates.measure(library, [row for i, row in enumerate(rows) if i not in damaged], seconds, progress)
+        found = rates.measure(library, [row for i, row in enumerate(rows) if i not in damaged], seconds, progress)
+    if not as_json:
+        _print_rates(found, facts)
+    return found
+
+
+def _devices(made: MadeBlock, root: bytes, checks: _Checks, as_json: bool) -> dict[str, Any]:
+    """Step 5: the block on the CPU and on the modelled chip, held to the known damage and to OpenSSL's root."""
+    _heading(5, "The same block on two devices: this CPU, and a model of an accelerator chip", as_json)
+    assert made.path is not None
+    runs, core = demo_devices.run(made.path, made.rows)
+    for run in runs:
+        checks.claim(
+            f"{run.device} finds every damaged transaction, no other, and the same root",
+            run.verdicts == _expected(made) and run.report.merkle_root == root,
+        )
+        checks.claim(_counted(run), run.ran_there)
+    if not as_json:
+        demo_devices.show(runs, core)
+    return demo_devices.to_json(runs, core)
+
+
+def _counted(run: DeviceRun) -> str:
+    counts = ", ".join(f"{number:,} {what}" for what, number in run.counted.items())
+    return f"all of it ran on {run.device}, which counted {counts}"
 
 
 def _sample(rows: list[int], size: int) -> list[int]:
