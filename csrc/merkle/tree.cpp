@@ -14,6 +14,8 @@ namespace {
 
 // Leaves that a tree without levels takes at a time: 1 MiB of hashes.
 constexpr size_t kFrontierBlock = size_t{1} << 15;
+// And with a hasher, which several devices may share: 4 MiB of hashes, and as much for the nodes above them.
+constexpr size_t kHasherBlock = size_t{1} << 17;
 
 // A tree with levels is hashed in patches of so many leaves (128 KiB), one task of the pool each, as far up as a patch
 // has lanes to fill: what was just written is then still in the second cache. The levels above go one after the other.
@@ -76,6 +78,8 @@ void Tree::append_with(const Leaves& leaves) {
   }
   if (keep_ == Keep::kAll) {
     append_levels(leaves);
+  } else if (hasher_ != nullptr) {
+    append_frontier_by_hasher(leaves);
   } else {
     append_frontier(leaves);
   }
@@ -176,12 +180,63 @@ void Tree::append_frontier(const Leaves& leaves) {
   size_ = size;
 }
 
-// Adds `count` leaf hashes to a frontier over `size` leaves. They stand at nodes + 32, or, if `size` is even, anywhere.
-// Both buffers are used up.
-void Tree::grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* leaves, uint8_t* nodes, uint8_t* parents,
-                         size_t count) const {
-  const uint8_t* first = leaves;
-  for (unsigned level = 0; count != 0; ++level, first = nodes + kHashSize) {
+// The same with the hasher, which takes patches that begin behind the old leaves, as for a tree with levels.
+void Tree::append_frontier_by_hasher(const Leaves& leaves) {
+  const size_t count = leaves.count;
+  NodeBuffer hashes, nodes, parents;
+  if (leaves.hashes == nullptr) hashes.reserve(std::min(count, kHasherBlock));
+  nodes.reserve(kPatch + 1);  // for leaves before the first whole patch
+  parents.reserve(kPatch / 2 + 2);
+  Frontier frontier = frontier_;
+  uint64_t size = size_;
+  for (size_t done = 0, chunk; done < count; done += chunk) {
+    const size_t before = size % kPatch == 0 ? 0 : kPatch - size % kPatch;
+    chunk = std::min(count - done, before != 0 ? before : kHasherBlock);
+    if (before != 0) {
+      leaves.fill(nodes.at(1), done, done + chunk);
+      grow_frontier(frontier, size, nodes.at(1), nodes.at(0), parents.at(0), chunk);
+    } else if (leaves.hashes != nullptr) {
+      grow_frontier_by_hasher(frontier, size, leaves.hashes + done * kHashSize, chunk);
+    } else {
+      leaves.fill(hashes.at(0), done, done + chunk);
+      grow_frontier_by_hasher(frontier, size, hashes.at(0), chunk);
+    }
+    size += chunk;
+  }
+  frontier_ = frontier;
+  size_ = size;
+}
+
+// Adds `count` leaf hashes to a frontier over `size` leaves, a multiple of kPatch. Of a last patch that is not whole
+// the nodes that are complete stay in the frontier; the others change as the tree grows.
+void Tree::grow_frontier_by_hasher(Frontier& frontier, uint64_t size, const uint8_t* leaves, size_t count) const {
+  constexpr unsigned kPatchTop = height(kPatch);
+  std::vector<NodeBuffer> levels(std::min(height(count), kPatchTop));
+  std::vector<uint8_t*> made;
+  for (unsigned level = 1; level <= levels.size(); ++level) {
+    levels[level - 1].reserve(width(count, level));
+    made.push_back(levels[level - 1].at(0));
+  }
+  if (!made.empty()) hasher_->levels(rule_, made, leaves, count);
+  for (unsigned level = 0; level < kPatchTop; ++level) {
+    if ((count >> level & 1) == 0) continue;
+    const uint8_t* const nodes = level == 0 ? leaves : made[level - 1];
+    frontier[level] = load_hash(nodes + ((count >> level) - 1) * kHashSize);
+  }
+  const size_t patches = count / kPatch;
+  if (patches == 0) return;
+  NodeBuffer nodes, parents;
+  nodes.reserve(patches + 1);
+  parents.reserve(patches / 2 + 2);
+  std::memcpy(nodes.at(1), made[kPatchTop - 1], patches * kHashSize);
+  grow_frontier(frontier, size, nodes.at(1), nodes.at(0), parents.at(0), patches, kPatchTop);
+}
+
+// Adds `count` complete nodes of a level, the leaves' if none is given, to a frontier over `size` leaves. They stand at
+// nodes + 32, or, if their level has an even number of nodes, anywhere. Both buffers are used up.
+void Tree::grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* first, uint8_t* nodes, uint8_t* parents,
+                         size_t count, unsigned level) const {
+  for (; count != 0; ++level, first = nodes + kHashSize) {
     if ((size >> level & 1) != 0) {
       first = nodes;
       std::memcpy(nodes, frontier[level].data(), kHashSize);

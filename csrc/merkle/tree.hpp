@@ -75,8 +75,10 @@ class Tree {
   void append_with(const Leaves& leaves);
   void append_levels(const Leaves& leaves);
   void append_frontier(const Leaves& leaves);
-  void grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* leaves, uint8_t* nodes, uint8_t* parents,
-                     size_t count) const;
+  void append_frontier_by_hasher(const Leaves& leaves);
+  void grow_frontier_by_hasher(Frontier& frontier, uint64_t size, const uint8_t* leaves, size_t count) const;
+  void grow_frontier(Frontier& frontier, uint64_t size, const uint8_t* first, uint8_t* nodes, uint8_t* parents,
+                     size_t count, unsigned level = 0) const;
   void take_leaves(const uint8_t* hashes, uint64_t begin, uint64_t end);
   uint64_t hash_by_hasher(uint64_t old_size, uint64_t new_size);
   void hash_level(unsigned level, uint64_t begin, uint64_t end);

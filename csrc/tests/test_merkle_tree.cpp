@@ -66,10 +66,68 @@ void append(Tree& tree, const std::vector<Hash>& hashes, size_t begin, size_t en
   tree.append_hashes(hashes.data()->data() + begin * kHashSize, kHashSize, end - begin);
 }
 
+// Hashes on the CPU, counts leaves below the levels that it made, and fails when it is told to.
+class CountingHasher final : public Hasher {
+ public:
+  void leaves(const Rule& rule, uint8_t* hashes, const Messages& leaves) override {
+    hash_leaves(rule, hashes, leaves, 0, leaves.count());
+  }
+  void levels(const Rule& rule, const std::vector<uint8_t*>& levels, const uint8_t* leaf_hashes,
+              size_t count) override {
+    if (fails) throw Error(ACCEL_BAD_DEVICE, "device: failed");
+    for (size_t begin = 0; begin < count; begin += kPatch) {
+      const uint8_t* nodes = leaf_hashes + begin * kHashSize;
+      size_t width = std::min(kPatch, count - begin), place = begin;
+      for (unsigned level = 0; width > 1; ++level, width = (width + 1) / 2) {
+        place /= 2;
+        uint8_t* const parents = levels[level] + place * kHashSize;
+        hash_pairs(rule, parents, nodes, width / 2);
+        if (width % 2 != 0) hash_lone(rule, parents + width / 2 * kHashSize, nodes + (width - 1) * kHashSize, 1);
+        nodes = parents;
+      }
+    }
+    hashed += count;
+  }
+
+  bool fails = false;
+  size_t hashed = 0;
+};
+
 class MerkleRules : public testing::TestWithParam<uint32_t> {
  protected:
   const Rule& rule() const { return find_rule(GetParam()); }
 };
+
+// Everything but what shares a patch with older leaves goes to the hasher; also where leaves lie apart, and beyond a
+// block.
+TEST_P(MerkleRules, ATreeWithoutLevelsGrowsByAHasher) {
+  const std::vector<Hash> hashes = some_hashes(150'000);
+  const auto hasher = std::make_shared<CountingHasher>();
+  Tree tree(rule(), Keep::kRoot, hasher), expected(rule(), Keep::kRoot);
+  size_t size = 0, hashed = 0;
+  for (const size_t count : {2u, 1u, 4093u, 4096u, 1u, 4095u, 4097u, 5000u, 127'000u, 613u}) {
+    const size_t first = (size + Hasher::kPatch - 1) / Hasher::kPatch * Hasher::kPatch;
+    if (size + count > first + 1) hashed += size + count - first;  // one leaf has no levels
+    hasher->fails = true;
+    if (size + count > first + 1) {
+      EXPECT_THROW(append(tree, hashes, size, size + count), Error);
+    }
+    hasher->fails = false;
+    EXPECT_EQ(tree.head().size, size);
+    EXPECT_EQ(tree.head().root, expected.head().root) << size;
+    append(tree, hashes, size, size + count);
+    append(expected, hashes, size, size + count);
+    size += count;
+    EXPECT_EQ(tree.head().root, expected.head().root) << size;
+    EXPECT_EQ(hasher->hashed, hashed) << size;
+  }
+  std::vector<uint8_t> apart(size * 40);
+  for (size_t i = 0; i < size; ++i) std::memcpy(&apart[40 * i], hashes[i].data(), kHashSize);
+  Tree strided(rule(), Keep::kRoot, hasher);
+  strided.append_hashes(apart.data(), 40, size);
+  EXPECT_EQ(strided.head().root, expected.head().root);
+  EXPECT_EQ(hasher->hashed, hashed + size);
+}
 
 TEST_P(MerkleRules, RootsOfAllSmallTreesHoweverTheyGrew) {
   const std::vector<Hash> hashes = some_hashes(140);

@@ -128,8 +128,8 @@ class Tree:
             module.
         keep: ``all`` keeps all levels (about 64 bytes a leaf) and gives proofs. ``root`` keeps only the right edge
             (2 KiB, whatever the size): it appends and gives the root, and no proofs.
-        device: Where leaves and levels are hashed; None: what ``ACCEL_DEVICE`` names, or the CPU. Single nodes and
-            proofs are the CPU's. The device must stay open as long as the tree grows.
+        device: Where leaves and levels are hashed, whatever `keep` says; None: what ``ACCEL_DEVICE`` names, or the CPU.
+            Single nodes and proofs are the CPU's. The device must stay open as long as the tree grows.
 
     Raises:
         TypeError: `leaves` has another type or dtype.

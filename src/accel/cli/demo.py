@@ -281,7 +281,7 @@ def _devices(made: MadeBlock, root: bytes, checks: _Checks, as_json: bool) -> di
 
 
 def _counted(run: DeviceRun) -> str:
-    counts = ", ".join(f"{number:,} {what}" for what, number in run.counted.items())
+    counts = ", ".join(f"{number:,} {what.replace('_', ' ')}" for what, number in run.counted.items())
     return f"all of it ran on {run.device}, which counted {counts}"
 
 
