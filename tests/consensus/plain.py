@@ -10,7 +10,7 @@ from types import ModuleType
 
 import accel.consensus
 
-COMPILED = ("votes", "admission", "journal", "core")
+COMPILED = ("values", "votes", "admission", "journal", "core")
 SOURCES = Path(accel.consensus.__file__).parent
 
 

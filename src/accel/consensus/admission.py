@@ -7,26 +7,52 @@ from typing import Any, Final, TypeAlias
 import cython
 
 from accel.consensus.certificates import check_form
-from accel.consensus.errors import CertificateError
+from accel.consensus.errors import CertificateError, EventError
 from accel.consensus.evidence import accusation, differ
-from accel.consensus.messages import MAX_ROUND, PRECOMMIT, PREVOTE, Certificate, Decision, Proposal, Vote
+from accel.consensus.messages import (
+    MAX_ROUND,
+    PRECOMMIT,
+    PREVOTE,
+    Certificate,
+    Decision,
+    Message,
+    Proposal,
+    Status,
+    Vote,
+)
 from accel.consensus.validators import ValidatorSet
+from accel.consensus.values import Values
 from accel.consensus.votes import HeightVotes
 
-__all__ = ["Verifications", "decision_fault", "fault", "late_fault", "proposal_fault", "vote_fault"]
+__all__ = ["Verifications", "check_received", "decision_fault", "fault", "late_fault", "proposal_fault", "vote_fault"]
 
 COMPILED: Final = cython.compiled
 """Whether this module runs compiled."""
 
 _ADMIT: Final = ""
 
+_MAX_SENDER: Final = 65_535
+
 _Accused: TypeAlias = set[tuple[int, int, int, int]]
+
+
+def check_received(sender: int, message: Message) -> None:
+    """Check what a driver says has come.
+
+    Raises:
+        EventError: `sender` or `message` is none.
+    """
+    if not 0 <= sender <= _MAX_SENDER:
+        raise EventError(f"sender: expected 0 to {_MAX_SENDER}, got {sender}")
+    if not isinstance(message, Vote | Proposal | Decision | Certificate | Status):
+        raise EventError(f"message: expected a message, got {type(message).__name__}")
 
 
 def fault(
     message: Proposal | Vote | Decision | Certificate,
     heard: HeightVotes,
     decided: Decision | None,
+    values: Values,
     current: int,
     height: int,
     accused: _Accused,
@@ -38,6 +64,7 @@ def fault(
         message: What came.
         heard: What was heard at the height.
         decided: The height's decision, if it is known: then only evidence is of interest.
+        values: The height's locked and valid value: of a certificate, only a later valid value is of interest.
         current: The current round.
         height: The height.
         accused: Of which double signing there is evidence (`accel.consensus.evidence.accusation`): no more is needed.
@@ -50,6 +77,8 @@ def fault(
     if decided is not None:
         return "old"
     if isinstance(message, Certificate):
+        if not values.is_news(message, current):
+            return "old"
         return _certificate_fault(message, heard.validators, kind=PREVOTE, height=height)
     return proposal_fault(message, heard, current, height, accused, max_block_bytes)
 

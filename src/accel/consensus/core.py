@@ -25,7 +25,6 @@ from accel.consensus.actions import (
     Propose,
     Report,
     Send,
-    SendDecisions,
     SetTimer,
     Sign,
     Verify,
@@ -71,8 +70,9 @@ from accel.consensus.messages import (
     Vote,
 )
 from accel.consensus.records import DecisionRecord, EvidenceRecord, IntentRecord, Record, ValidRecord, VoteRecord
-from accel.consensus.recovery import recover
+from accel.consensus.recovery import recover, restore_votes
 from accel.consensus.validators import ValidatorSet
+from accel.consensus.values import Values
 from accel.consensus.votes import HeightVotes, RoundVotes, VoteSet
 
 __all__ = ["RULES", "Core"]
@@ -84,7 +84,6 @@ RULES: Final = (16, 18, 21, 24, 26, 30, 32, 35, 38, 42, 45, 48, 51, 56, 59, 63, 
 """The lines of the paper that do something, each once: what `Core.rules_hit` counts."""
 
 _LAST_RULE: Final = 67
-_MAX_SENDER: Final = 65_535
 
 _PROPOSE: Final = 0
 _PREVOTE: Final = 1
@@ -123,12 +122,8 @@ class Core:
     _me: cython.int  # its position, or -1
     _may_sign: cython.bint
 
-    # The paper's variables. The locked block is only ever compared; the valid one is proposed again.
-    _locked_round: cython.int
-    _locked_id: bytes | None
-    _valid_round: cython.int
-    _valid_block: bytes
-    _valid_certificate: Certificate | None
+    # The paper's variables.
+    _values: Values
     _decision: Decision | None
     _delivered: cython.bint
     _proposed: cython.int  # the last round in which it has proposed
@@ -187,12 +182,12 @@ class Core:
     @property
     def locked_round(self) -> int:
         """Round of its lock, or -1."""
-        return self._locked_round
+        return self._values.locked_round
 
     @property
     def valid_round(self) -> int:
         """Round of its valid value, or -1."""
-        return self._valid_round
+        return self._values.valid_round
 
     @property
     def decision(self) -> Decision | None:
@@ -357,11 +352,7 @@ class Core:
         self._weak_quorum = validators.weak_quorum
         self._me = validators.position(self._config.public_key)
         self._may_sign = self._me >= 0 and height >= self._config.sign_from
-        self._locked_round = NO_ROUND
-        self._locked_id = None
-        self._valid_round = NO_ROUND
-        self._valid_block = b""
-        self._valid_certificate = None
+        self._values = Values()
         self._decision = None
         self._delivered = False
         self._proposed = -1
@@ -384,42 +375,22 @@ class Core:
             self._decision = Decision(found.decision.block, found.decision.certificate)
             self._deliver()
         elif found.intent is not None:
-            self._restore_votes(found.votes, found.intent)
-            self._resume(found.intent, found.lock, found.valid)
+            self._values.restore(found.lock, found.valid)
+            restore_votes(found, self._heard, self._me)
+            self._resume(found.intent)
         else:
-            self._restore_valid(found.valid)
+            self._values.restore(None, found.valid)
             self._start_round(0)
         for sender, message in self._future.take(self._height):
             self._receive(sender, message)
 
     @cython.cfunc
-    def _restore_valid(self, valid: ValidRecord | None) -> None:
-        if valid is not None:
-            self._valid_round = valid.certificate.round
-            self._valid_block = valid.block
-            self._valid_certificate = valid.certificate
-
-    @cython.cfunc
-    def _restore_votes(self, votes: tuple[Vote, ...], last: Intent) -> None:
-        """Take back the validator's own votes: others may lack them, and nobody else may have them any more."""
-        for vote in votes:
-            is_last = (vote.kind, vote.round) == (last.kind, last.round)  # which is signed again
-            if vote.validator == self._me and not is_last and self._heard.known(vote) is None:
-                heard = self._heard.at(vote.round)
-                heard.votes(vote.kind).add(vote)
-                heard.hear(vote.validator)
-
-    @cython.cfunc
-    def _resume(self, intent: Intent, lock: ValidRecord | None, valid: ValidRecord | None) -> None:
+    def _resume(self, intent: Intent) -> None:
         """Go on in the round and step of the last intent. It may have been signed or not, sent or not: do it again.
 
         The same content signed twice is no double signature. A proposal is not made again, since its block is not in
         the log; its round is left to the timeout.
         """
-        self._restore_valid(valid)
-        if lock is not None:
-            self._locked_round = lock.certificate.round
-            self._locked_id = lock.certificate.block_id
         if intent.kind == PROPOSAL:
             self._proposed = intent.round
             self._start_round(intent.round)
@@ -439,11 +410,11 @@ class Core:
         self._current = self._heard.at(round_)
         self._hit(21)
         self._set_timer(TIMER_PROPOSE, self._config.propose_us)
-        certificate = self._valid_certificate
+        certificate = self._values.certificate
         if self._may_propose():
             if certificate is not None:
                 self._hit(16)
-                self._propose(certificate.block_id, self._valid_round, self._valid_block, certificate)
+                self._propose(certificate.block_id, certificate.round, self._values.valid_block, certificate)
             else:
                 self._hit(18)
                 self._out.append(Propose(self._height, round_))
@@ -494,22 +465,13 @@ class Core:
 
     @cython.cfunc
     def _answer_proposal(self) -> None:
-        """Prevote for the round's proposal, or nil: lines 22 to 27 and 28 to 33.
-
-        The 2f + 1 prevotes of line 28 came with the proposal and have been verified with it.
-        """
+        """Prevote for the round's proposal, or nil: lines 22 to 27 and 28 to 33."""
         proposal = self._current.first
         if proposal is None:
             return
         block_id = proposal.block_id
-        valid: cython.bint = self._current.is_valid(block_id)
-        fresh: cython.bint = proposal.valid_round < 0
-        if fresh:
-            free: cython.bint = self._locked_round < 0
-        else:
-            free = self._locked_round <= proposal.valid_round
-        accept: cython.bint = valid and (free or self._locked_id == block_id)  # lines 23 and 29
-        if fresh:
+        accept: cython.bint = self._current.is_valid(block_id) and self._values.allow(proposal)  # lines 23 and 29
+        if proposal.valid_round < 0:
             self._hit(24 if accept else 26)
         else:
             self._hit(30 if accept else 32)
@@ -520,19 +482,20 @@ class Core:
     def _lock(self, proposal: Proposal) -> None:
         """Lock a block that was proposed, is valid and has its prevotes; it is the valid value (lines 37 to 43)."""
         block_id = proposal.block_id
-        certificate = self._current.prevotes.certificate(block_id)
-        self._hit(42)
-        self._valid_round = self._round
-        self._valid_block = proposal.block
-        self._valid_certificate = certificate
-        if self._may_sign:
-            self._persist(ValidRecord(proposal.block, certificate))
+        self._learn(proposal.block, self._current.prevotes.certificate(block_id))
         if self._step == _PREVOTE:  # line 37
             self._hit(38)
-            self._locked_id = block_id
-            self._locked_round = self._round
+            self._values.lock(self._round, block_id)
             self._step = _PRECOMMIT
             self._vote(PRECOMMIT, block_id)
+
+    @cython.cfunc
+    def _learn(self, block: bytes, certificate: Certificate) -> None:
+        """Take a block for the valid value (lines 42 and 43)."""
+        self._hit(42)
+        self._values.learn(block, certificate)
+        if self._may_sign:
+            self._persist(ValidRecord(block, certificate))
 
     @cython.cfunc
     def _try_decide(self, votes: RoundVotes, sender: int) -> cython.bint:
@@ -545,8 +508,8 @@ class Core:
         if block_id is None or block_id == NIL or self._decision is not None:
             return False
         block = self._heard.valid_block(block_id)
-        if block is None and self._valid_certificate is not None and self._valid_certificate.block_id == block_id:
-            block = self._valid_block
+        if block is None:
+            block = self._values.block_of(block_id)
         if block is not None:
             self._hit(51)
             self._decide(Decision(block, precommits.certificate(block_id)))
@@ -572,25 +535,18 @@ class Core:
     @cython.cfunc
     def _add_vote(self, vote: Vote, sender: int) -> None:
         """Count a verified vote of this height and apply the rules it may enable."""
-        round_ = vote.round
-        validator = vote.validator
         known = self._heard.known(vote)
         if known is not None:
             self._accuse_if_different(known, vote.statement())
             return
-        if self._decision is not None or self._heard.is_old(round_, self._round):
-            self._count("old")
+        fault = "old" if self._decision is not None else self._heard.add(vote, self._round)
+        if fault:
+            self._count(fault)
             return
-        if round_ > self._round and not self._heard.make_room(validator, round_, self._round):
-            self._count("future_round")
+        heard = self._heard.at(vote.round)
+        if vote.kind == PRECOMMIT and heard.precommits.majority is not None and self._try_decide(heard, sender):
             return
-        heard = self._heard.at(round_)
-        votes: VoteSet = heard.votes(vote.kind)
-        votes.add(vote)
-        heard.hear(validator)
-        if vote.kind == PRECOMMIT and votes.majority is not None and self._try_decide(heard, sender):
-            return
-        self._heard_of(round_, heard, sender)
+        self._heard_of(vote.round, heard, sender)
 
     @cython.cfunc
     def _heard_of(self, round_: int, heard: RoundVotes, sender: int) -> None:
@@ -642,7 +598,8 @@ class Core:
 
     @cython.cfunc
     def _intend(self, intent: Intent, block: bytes, certificate: Certificate | None) -> None:
-        self._journal.intend(IntentRecord(intent, self._locked_round, self._valid_round), block, certificate)
+        values = self._values
+        self._journal.intend(IntentRecord(intent, values.locked_round, values.valid_round), block, certificate)
         self._log_intent()
 
     @cython.cfunc
@@ -664,48 +621,37 @@ class Core:
 
     @cython.cfunc
     def _on_signed(self, event: Signed) -> None:
-        signature = event.signature
-        waiting = self._journal.signed(event.id, signature)
-        if waiting is None:
+        message = self._journal.signed(event.id, event.signature, self._me)
+        if message is None:
             self._count("late_signature")
-            return
-        intent, block, certificate = waiting
-        if intent.kind != PROPOSAL:
-            vote = Vote(intent.kind, intent.height, intent.round, intent.block_id, self._me, signature)
-            self._out.append(Broadcast(vote))
-            self._persist(VoteRecord(vote))
+        elif isinstance(message, Vote):
+            self._out.append(Broadcast(message))
+            self._persist(VoteRecord(message))
             self._log_intent()
-            self._add_vote(vote, -1)
-            return
-        self._log_intent()
-        if intent.round == self._round and self._decision is None:
-            _, height, round_, valid_round, block_id = intent
-            proposal = Proposal(height, round_, valid_round, block_id, self._me, signature, block, certificate)
-            self._out.append(Broadcast(proposal))
-            self._add_proposal(proposal, True, -1)
+            self._add_vote(message, -1)
+        else:
+            self._log_intent()
+            if message.round == self._round and self._decision is None:
+                self._out.append(Broadcast(message))
+                self._add_proposal(message, True, -1)
 
     # ------------------------------------------------------------------ what peers send
 
     @cython.cfunc
     def _receive(self, sender: int, message: Message) -> None:
         """Drop, keep for later or have verified what a peer sent; nothing of it counts yet."""
-        if not 0 <= sender <= _MAX_SENDER:
-            raise EventError(f"sender: expected 0 to {_MAX_SENDER}, got {sender}")
+        admission.check_received(sender, message)
         if isinstance(message, Status):
             self._receive_status(sender, message)
             return
-        if not isinstance(message, Vote | Proposal | Decision | Certificate):
-            raise EventError(f"message: expected a message, got {type(message).__name__}")
         height = message.height
         limit = self._config.max_block_bytes
-        if height == self._height and isinstance(message, Certificate) and not self._is_news(message):
-            fault = "old"
-        elif height == self._height:
-            heard, decided = self._heard, self._decision
-            fault = admission.fault(message, heard, decided, self._round, height, self._accused, limit)
-        elif height > self._height:
+        if height > self._height:
             self._receive_early(sender, message)
             return
+        if height == self._height:
+            heard, decided, values = self._heard, self._decision, self._values
+            fault = admission.fault(message, heard, decided, values, self._round, height, self._accused, limit)
         elif height == self._height - 1 and self._previous_decision is not None:
             fault = admission.late_fault(message, self._previous, self._previous_decision, self._accused, limit)
         else:
@@ -723,12 +669,9 @@ class Core:
     def _receive_early(self, sender: int, message: Proposal | Vote | Decision | Certificate) -> None:
         """Keep what belongs to the next height; tell who is further where this one stands."""
         ahead = message.height - self._height
-        if isinstance(message, Certificate):
-            self._count("future_height")
-        elif not isinstance(message, Vote) and len(message.block) > self._config.max_block_bytes:
-            self._count("malformed")
-        elif not self._future.add(sender, message, ahead):
-            self._count("future_height")
+        fault = self._future.add(sender, message, ahead)
+        if fault:
+            self._count(fault)
         if ahead > 1 and not isinstance(message, Decision) and self._limiter.allows(sender, (self._height, 0, 0)):
             self._out.append(Send(sender, self._status()))
 
@@ -769,7 +712,7 @@ class Core:
 
         Whoever signs two prevotes may have given this validator the other one, and the first is the one that counts.
         """
-        if self._decision is not None or not self._is_news(certificate):
+        if self._decision is not None or not self._values.is_news(certificate, self._round):
             self._count("old")
             return
         self._accuse_all(self._heard.against(certificate))
@@ -777,17 +720,7 @@ class Core:
         if block is None:
             self._count("block_missing")
             return
-        self._hit(42)
-        self._valid_round = certificate.round
-        self._valid_block = block
-        self._valid_certificate = certificate
-        if self._may_sign:
-            self._persist(ValidRecord(block, certificate))
-
-    @cython.cfunc
-    def _is_news(self, certificate: Certificate) -> cython.bint:
-        """Whether a certificate shows a later valid round than the one known, and not one to come."""
-        return self._valid_round < certificate.round <= self._round
+        self._learn(block, certificate)
 
     @cython.cfunc
     def _add_late(self, message: Proposal | Vote | Decision | Certificate) -> None:
@@ -819,41 +752,15 @@ class Core:
     @cython.cfunc
     def _receive_status(self, sender: int, status: Status) -> None:
         """Send a peer what it is missing; ask one that is further."""
-        position = (status.height, status.round, 4 * status.step + 2 - status.has_proposal)
-        if not self._limiter.allows(sender, position):
+        if not self._limiter.allows(sender, relay.position(status)):
             self._count("status")
             return
-        if status.height < self._height:
-            last = min(self._height - 1, status.height + self._config.catch_up - 1)
-            self._out.append(SendDecisions(sender, status.height, last))
-        elif status.height > self._height:
-            self._out.append(Send(sender, self._status()))
-        else:
-            self._answer_status(sender, status)
-
-    @cython.cfunc
-    def _answer_status(self, sender: int, status: Status) -> None:
-        """Answer a peer of the same height."""
-        previous = self._previous_decision
-        if previous is not None and status.previous_block_id not in (NIL, previous.certificate.block_id):
+        here = relay.Standing(
+            self._status(), self._heard, self._decision, self._previous_decision, self._values.certificate
+        )
+        if relay.has_forked(status, here):
             self._count("fork")
-            self._out.append(Send(sender, previous))
-        if self._decision is not None:
-            self._out.append(Send(sender, self._decision))
-        elif status.round > self._round:
-            self._out.append(Send(sender, self._status()))
-        else:
-            past = self._heard.get(status.round)
-            if status.round < self._round and past is not None:  # what ends its round
-                self._relay(sender, relay.missing(status, status.round, past))
-            self._relay(sender, relay.missing(status, self._round, self._current))
-            if self._valid_certificate is not None and self._round > 0:
-                self._out.append(Send(sender, self._valid_certificate))
-
-    @cython.cfunc
-    def _relay(self, to: int, found: list[Message]) -> None:
-        for message in found:
-            self._out.append(Send(to, message))
+        self._out += relay.answer(sender, status, here, self._config.catch_up)
 
     # ------------------------------------------------------------------ evidence
 

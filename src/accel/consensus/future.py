@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accel.consensus.messages import Decision, Proposal, Vote
+from accel.consensus.messages import Certificate, Decision, Proposal, Vote
 
 __all__ = ["FutureMessages"]
 
@@ -24,21 +24,25 @@ class FutureMessages:
         self._block_bytes = block_bytes
         self._kept: dict[int, list[Proposal | Vote | Decision]] = {}
 
-    def add(self, sender: int, message: Proposal | Vote | Decision, ahead: int) -> bool:
-        """Keep a message of the height that is `ahead` of the current one; False if there is no room for it."""
+    def add(self, sender: int, message: Proposal | Vote | Decision | Certificate, ahead: int) -> str:
+        """Keep a message of the height that is `ahead` of the current one, or return why it is dropped."""
+        if isinstance(message, Certificate):
+            return "future_height"
+        if not isinstance(message, Vote) and len(message.block) > self._block_bytes:
+            return "malformed"
         is_decision = isinstance(message, Decision)
         if ahead > (self._decisions if is_decision else 1):
-            return False
+            return "future_height"
         kept = self._kept.setdefault(sender, [])
         alike = [other for other in kept if isinstance(other, Decision) == is_decision]
         if len(alike) >= (self._decisions if is_decision else self._messages) or message in alike:
-            return False
+            return "future_height"
         if not isinstance(message, Vote):
             held = sum(len(other.block) for other in kept if not isinstance(other, Vote))
             if held and held + len(message.block) > self._block_bytes:
-                return False
+                return "future_height"
         kept.append(message)
-        return True
+        return ""
 
     def take(self, height: int) -> list[tuple[int, Proposal | Vote | Decision]]:
         """Return and forget what was kept for a height, in the order it came for each sender; forget lower ones."""

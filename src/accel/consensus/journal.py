@@ -8,7 +8,7 @@ from typing import Final
 import cython
 
 from accel.consensus.errors import EventError
-from accel.consensus.messages import Certificate, Intent
+from accel.consensus.messages import PROPOSAL, Certificate, Intent, Proposal, Vote
 from accel.consensus.records import IntentRecord, Record
 
 __all__ = ["Journal"]
@@ -80,8 +80,8 @@ class Journal:
                 found.append(entry)
         return found
 
-    def signed(self, number: int, signature: bytes) -> tuple[Intent, bytes, Certificate | None] | None:
-        """Return the intent that has been signed, and what a proposal carries; None if it was given up.
+    def signed(self, number: int, signature: bytes, validator: int) -> Vote | Proposal | None:
+        """Return the message of an intent that a validator has signed; None if it was given up.
 
         Raises:
             EventError: There is no such intent, it is not durable, or that is no signature.
@@ -91,7 +91,13 @@ class Journal:
             raise EventError(f"Signed: expected a signature of 64 bytes, got {len(signature)}")
         if self._undurable and self._undurable[0][0] <= number:
             raise EventError(f"Signed: record {number} is not durable")
-        return self._unsigned.pop(number, None)
+        waiting = self._unsigned.pop(number, None)
+        if waiting is None:
+            return None
+        (kind, height, round_, valid_round, block_id), block, certificate = waiting
+        if kind != PROPOSAL:
+            return Vote(kind, height, round_, block_id, validator, signature)
+        return Proposal(height, round_, valid_round, block_id, validator, signature, block, certificate)
 
     def refused(self, number: int) -> bool:
         """Give up an intent that the signer does not sign; False if it was given up before.

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from accel.consensus.errors import RecoveryError
 from accel.consensus.messages import NO_ROUND, Evidence, Intent, Vote
 from accel.consensus.records import DecisionRecord, EvidenceRecord, IntentRecord, Record, ValidRecord, VoteRecord
+from accel.consensus.votes import HeightVotes
 
-__all__ = ["Recovered", "recover"]
+__all__ = ["Recovered", "recover", "restore_votes"]
 
 
 class Recovered(NamedTuple):
@@ -68,3 +69,20 @@ def recover(records: Iterable[Record], height: int) -> Recovered:
         tuple(evidence),
         tuple(votes),
     )
+
+
+def restore_votes(found: Recovered, heard: HeightVotes, me: int) -> None:
+    """Take back the validator's own votes: others may lack them, and nobody else may have them any more.
+
+    Args:
+        found: What the log says.
+        heard: Where the votes go.
+        me: The validator's position in the set, or -1.
+    """
+    last = found.intent
+    for vote in found.votes:
+        is_last = last is not None and (vote.kind, vote.round) == (last.kind, last.round)  # which is signed again
+        if vote.validator == me and not is_last and heard.known(vote) is None:
+            round_votes = heard.at(vote.round)
+            round_votes.votes(vote.kind).add(vote)
+            round_votes.hear(vote.validator)

@@ -7,10 +7,27 @@ and who has more sends it what is missing, with bounds on how often.
 
 from __future__ import annotations
 
-from accel.consensus.messages import NIL, Decision, Message, Proposal, Status
-from accel.consensus.votes import RoundVotes
+from typing import NamedTuple
 
-__all__ = ["Limiter", "missing", "status"]
+from accel.consensus.actions import Send, SendDecisions
+from accel.consensus.messages import NIL, Certificate, Decision, Message, Proposal, Status
+from accel.consensus.votes import HeightVotes, RoundVotes
+
+__all__ = ["Limiter", "Standing", "answer", "has_forked", "missing", "position", "status"]
+
+
+class Standing(NamedTuple):
+    """Where a validator stands, and what it could send."""
+
+    status: Status
+    heard: HeightVotes
+    """What it has heard at its height."""
+    decision: Decision | None
+    """That of its height."""
+    previous: Decision | None
+    """That of the height before."""
+    valid: Certificate | None
+    """The prevotes of its valid value."""
 
 
 class Limiter:
@@ -78,3 +95,46 @@ def missing(peer: Status, round_: int, heard: RoundVotes) -> list[Message]:
     messages += heard.prevotes.missing_from(peer.prevotes if here else nothing)
     messages += heard.precommits.missing_from(peer.precommits if here else nothing)
     return messages
+
+
+def position(peer: Status) -> tuple[int, int, int]:
+    """Return how far a peer has got, for `Limiter.allows`: height, round, and step with proposal."""
+    return peer.height, peer.round, 4 * peer.step + 2 - peer.has_proposal
+
+
+def has_forked(peer: Status, here: Standing) -> bool:
+    """Return whether a peer of the same height has decided another block at the height before."""
+    if here.previous is None or peer.height != here.status.height:
+        return False
+    return peer.previous_block_id not in (NIL, here.previous.certificate.block_id)
+
+
+def answer(to: int, peer: Status, here: Standing, catch_up: int) -> list[Send | SendDecisions]:
+    """Return what a peer is sent: what it is missing, or, if it is further, where this validator stands.
+
+    Args:
+        to: The peer.
+        peer: Where it stands.
+        here: Where this validator stands.
+        catch_up: How many decisions are sent at once.
+    """
+    own = here.status
+    if peer.height < own.height:
+        return [SendDecisions(to, peer.height, min(own.height - 1, peer.height + catch_up - 1))]
+    if peer.height > own.height:
+        return [Send(to, own)]
+    messages: list[Message] = []
+    if here.previous is not None and has_forked(peer, here):
+        messages.append(here.previous)
+    if here.decision is not None:
+        messages.append(here.decision)
+    elif peer.round > own.round:
+        messages.append(own)
+    else:
+        past = here.heard.get(peer.round)
+        if peer.round < own.round and past is not None:  # what ends its round
+            messages += missing(peer, peer.round, past)
+        messages += missing(peer, own.round, here.heard.at(own.round))
+        if here.valid is not None and own.round > 0:
+            messages.append(here.valid)
+    return [Send(to, message) for message in messages]

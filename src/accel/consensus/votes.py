@@ -271,7 +271,25 @@ class HeightVotes:
         for old in [r for r in self._rounds if self.is_old(r, current)]:
             del self._rounds[old]
 
-    def make_room(self, validator: int, round_: int, current: int) -> bool:
+    def add(self, vote: Vote, current: int) -> str:
+        """Count the vote of a validator that has none of its kind in its round, or return why it is dropped.
+
+        Args:
+            vote: A verified vote of this height.
+            current: The current round.
+        """
+        round_ = vote.round
+        if self.is_old(round_, current):
+            return "old"
+        if round_ > current and not self._make_room(vote.validator, round_, current):
+            return "future_round"
+        heard: RoundVotes = self.at(round_)
+        votes: VoteSet = heard.votes(vote.kind)
+        votes.add(vote)
+        heard.hear(vote.validator)
+        return ""
+
+    def _make_room(self, validator: int, round_: int, current: int) -> bool:
         """Forget a validator's votes of a lower future round, if it has too many; False if this one is the lowest."""
         rounds = [r for r in self._ahead.get(validator, ()) if r > current]
         if round_ not in rounds:
