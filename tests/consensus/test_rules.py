@@ -416,6 +416,28 @@ def test_line_67_the_round_ends() -> None:
     assert (solo.core.round, solo.hits(67)) == (1, 1)
 
 
+def test_a_round_that_all_voted_nil_in_twice_ends_at_once() -> None:
+    solo = Solo(3)
+    solo.timeout(PROPOSE, 0)
+    solo.prevote(0, NIL, 0, 1)
+    solo.precommit(0, NIL, 0)
+    assert solo.core.round == 0
+    assert timers(solo.precommit(0, NIL, 1)) == [(PROPOSE, 1, CONFIG.propose_us + CONFIG.delta_us)]
+    assert (solo.core.round, solo.hits(67), solo.hits(48)) == (1, 1, 0)
+
+
+def test_a_round_in_which_somebody_may_be_locked_ends_by_its_timeout() -> None:
+    """Who is locked has the timeout of precommit to tell the others: they may not have its prevotes yet."""
+    solo = Solo(3)
+    solo.propose(0, A)
+    solo.prevote(0, NIL, 0, 1)
+    solo.timeout(PREVOTE, 0)
+    assert timers(solo.precommit(0, NIL, 0, 1)) == [(PRECOMMIT, 0, CONFIG.precommit_us)]
+    assert solo.core.round == 0
+    solo.prevote(0, NIL, 2)  # now all prevotes for nil are here, and a quorum for a block is impossible
+    assert solo.core.round == 1
+
+
 @pytest.mark.parametrize("timer", [PROPOSE, PREVOTE, PRECOMMIT])
 def test_timeouts_of_other_rounds_and_heights_do_nothing(timer: int) -> None:
     solo = Solo(3)

@@ -1,4 +1,4 @@
-"""Which messages of a height are worth a verification: what can be told without looking at a signature."""
+"""What is let into the core, and which messages are worth a verification: what can be told without a signature."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import cython
 
 from accel.consensus.certificates import check_form
 from accel.consensus.errors import CertificateError, EventError
+from accel.consensus.events import (
+    TIMER_PRECOMMIT,
+    TIMER_PREVOTE,
+    TIMER_PROPOSE,
+    TIMER_RELAY,
+    Proposed,
+    Timeout,
+)
 from accel.consensus.evidence import accusation, differ
 from accel.consensus.messages import (
     MAX_ROUND,
@@ -24,7 +32,17 @@ from accel.consensus.validators import ValidatorSet
 from accel.consensus.values import Values
 from accel.consensus.votes import HeightVotes
 
-__all__ = ["Verifications", "check_received", "decision_fault", "fault", "late_fault", "proposal_fault", "vote_fault"]
+__all__ = [
+    "Verifications",
+    "check_proposed",
+    "check_received",
+    "check_timeout",
+    "decision_fault",
+    "fault",
+    "late_fault",
+    "proposal_fault",
+    "vote_fault",
+]
 
 COMPILED: Final = cython.compiled
 """Whether this module runs compiled."""
@@ -46,6 +64,29 @@ def check_received(sender: int, message: Message) -> None:
         raise EventError(f"sender: expected 0 to {_MAX_SENDER}, got {sender}")
     if not isinstance(message, Vote | Proposal | Decision | Certificate | Status):
         raise EventError(f"message: expected a message, got {type(message).__name__}")
+
+
+def check_proposed(event: Proposed, max_block_bytes: int) -> None:
+    """Check the application's block.
+
+    Raises:
+        EventError: Its identifier is none, or it is too long.
+    """
+    if len(event.block_id) != 32 or len(event.block) > max_block_bytes:
+        raise EventError(
+            f"Proposed: expected 32 bytes of identifier and at most {max_block_bytes} of block, "
+            f"got {len(event.block_id)} and {len(event.block)}"
+        )
+
+
+def check_timeout(event: Timeout) -> None:
+    """Check that a timer is one of the core's.
+
+    Raises:
+        EventError: It is not.
+    """
+    if event.timer not in (TIMER_PROPOSE, TIMER_PREVOTE, TIMER_PRECOMMIT, TIMER_RELAY):
+        raise EventError(f"Timeout: expected a timer from 0 to 3, got {event.timer}")
 
 
 def fault(

@@ -292,11 +292,7 @@ class Core:
     @cython.cfunc
     def _on_proposed(self, event: Proposed) -> None:
         """Propose the application's block (line 19)."""
-        if len(event.block_id) != 32 or len(event.block) > self._config.max_block_bytes:
-            raise EventError(
-                f"Proposed: expected 32 bytes of identifier and at most {self._config.max_block_bytes} of block, "
-                f"got {len(event.block_id)} and {len(event.block)}"
-            )
+        admission.check_proposed(event, self._config.max_block_bytes)
         now: cython.bint = event.height == self._height and event.round == self._round and self._step == _PROPOSE
         if now and self._may_propose():
             self._propose(event.block_id, NO_ROUND, event.block, None)
@@ -310,9 +306,8 @@ class Core:
 
     @cython.cfunc
     def _on_timeout(self, event: Timeout) -> None:
+        admission.check_timeout(event)
         timer = event.timer
-        if timer not in (TIMER_PROPOSE, TIMER_PREVOTE, TIMER_PRECOMMIT, TIMER_RELAY):
-            raise EventError(f"Timeout: expected a timer from 0 to 3, got {timer}")
         if event.height != self._height:
             return
         if timer == TIMER_RELAY:
@@ -334,11 +329,7 @@ class Core:
             self._vote(PRECOMMIT, NIL)
             self._apply_rules(-1)
         elif timer == TIMER_PRECOMMIT:  # line 65
-            if self._round >= MAX_ROUND:
-                self._count("last_round")
-                return
-            self._hit(67)
-            self._start_round(self._round + 1)
+            self._next_round()
 
     # ------------------------------------------------------------------ heights and rounds
 
@@ -371,15 +362,14 @@ class Core:
             self._accused.add(accusation(evidence.first))
             self._out.append(Report(evidence))
         self._out.append(SetTimer(TIMER_RELAY, self._height, 0, self._config.relay_us))
+        self._values.restore(found.lock, found.valid)
         if found.decision is not None:
             self._decision = Decision(found.decision.block, found.decision.certificate)
             self._deliver()
         elif found.intent is not None:
-            self._values.restore(found.lock, found.valid)
             restore_votes(found, self._heard, self._me)
             self._resume(found.intent)
         else:
-            self._values.restore(None, found.valid)
             self._start_round(0)
         for sender, message in self._future.take(self._height):
             self._receive(sender, message)
@@ -423,6 +413,14 @@ class Core:
         self._apply_rules(-1)
 
     @cython.cfunc
+    def _next_round(self) -> None:
+        if self._round >= MAX_ROUND:
+            self._count("last_round")
+            return
+        self._hit(67)
+        self._start_round(self._round + 1)
+
+    @cython.cfunc
     def _set_timer(self, timer: cython.int, base_us: int) -> None:
         delay = min(base_us + self._round * self._config.delta_us, self._config.longest_us)
         self._out.append(SetTimer(timer, self._height, self._round, delay))
@@ -444,7 +442,9 @@ class Core:
         if self._step == _PREVOTE and prevotes.has_quorum and current.first_time(34):  # line 34
             self._hit(35)
             self._set_timer(TIMER_PREVOTE, self._config.prevote_us)
-        if current.precommits.has_quorum and current.first_time(47):  # line 47
+        if majority == NIL and current.precommits.majority == NIL:  # nothing is locked that others must hear of
+            self._next_round()
+        elif current.precommits.has_quorum and current.first_time(47):  # line 47
             self._hit(48)
             self._set_timer(TIMER_PRECOMMIT, self._config.precommit_us)
 
