@@ -240,8 +240,8 @@ class Verifier:
         lanes: Signatures that need not wait for more (1 to 256); None: 16.
         batch: Signatures of a batch at most (`lanes` to 256); None: 64.
         runners: Batches that may run at once, each on one thread (1 to 1,024); None: `accel.num_threads`.
-        device: An open `accel.device.Device`, on which batches run: what its answers are worth is told by its ``audit``. None:
-            the kernels of the CPU, or the device that ``ACCEL_DEVICE`` names.
+        device: An open `accel.device.Device`, on which batches run: what its answers are worth is told by its
+            ``audit``. None: the kernels of the CPU, or the device that ``ACCEL_DEVICE`` names.
 
     Raises:
         TypeError: An argument has another type.
