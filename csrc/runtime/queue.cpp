@@ -143,13 +143,14 @@ bool Queue::may_take(size_t member, const Piece& piece) const {
 // Items of `left` that are this member's. 0: the others have done them before it would.
 size_t Queue::share(size_t member, const Work& work, size_t left) const {
   const auto op = static_cast<size_t>(work.op);
-  double known = 0, sum = 0;
+  double known = 0, sum = 0, best = 0;
   size_t able = 0, measured = 0;
   for (const Member& other : members_) {
     if (!can_do(other, work)) continue;
     ++able;
     if (other.rate[op] > 0) ++measured;
     known += other.rate[op];
+    best = std::max(best, other.rate[op]);
   }
   if (able <= 1) return left;
   const double assumed = measured == 0 ? 1 : known / static_cast<double>(measured);  // of one that was never measured
@@ -157,7 +158,9 @@ size_t Queue::share(size_t member, const Work& work, size_t left) const {
   sum = known + assumed * static_cast<double>(able - measured);
   const double others = sum - own;
   const size_t least = std::min(left, kLeastShare);
-  if (static_cast<double>(least) * others > 1.5 * static_cast<double>(left) * own) return 0;
+  // The fastest never leaves anything: where several are equally fast, each would leave it to the others.
+  const bool is_fastest = own >= std::max(best, able > measured ? assumed : 0);
+  if (!is_fastest && static_cast<double>(least) * others > 1.5 * static_cast<double>(left) * own) return 0;
   const auto fair = static_cast<size_t>(static_cast<double>(left) * own / sum / kRounds);
   return std::min(left, (std::max(fair, kLeastShare) + kLanes - 1) / kLanes * kLanes);
 }

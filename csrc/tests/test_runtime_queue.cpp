@@ -31,6 +31,31 @@ TEST(RuntimeQueue, VotesGoBeforeProposalsBeforeTransactions) {
   EXPECT_EQ(rig.fake().sizes, std::vector<uint64_t>({1, 10, 20, 30}));
 }
 
+// A small batch is left to faster devices. Of devices that are equally fast one must take it all the same.
+TEST(RuntimeQueue, SomebodyTakesASmallBatch) {
+  for (const double slowest : {1.0, 0.5, 0.01}) {
+    for (const size_t count : {1, 10, 63, 64, 65, 100}) {
+      Queue queue(true);
+      const accel_device_caps caps = Behaviour::default_caps();
+      for (size_t member = 0; member < 5; ++member) {
+        queue.add_member(caps);
+        const double rate = member == 0 ? slowest : 1.0;
+        queue.measured(member, Op::kVerifyDigest, 1000, static_cast<uint64_t>(1e6 / rate));
+      }
+      Batch batch(count);
+      queue.submit(std::make_shared<Request>(batch.verify_digest(), Priority::kVote, UINT64_MAX,
+                                             std::vector<std::shared_ptr<Gate>>{}));
+      size_t taken = 0;
+      for (int round = 0; round < 20; ++round) {
+        for (size_t member = 0; member < 5; ++member) {
+          if (const auto piece = queue.take(member)) taken += piece->count();
+        }
+      }
+      EXPECT_EQ(taken, count) << "the slowest at " << slowest;
+    }
+  }
+}
+
 TEST(RuntimeQueue, AFullQueueRefusesOrWaits) {
   Rig rig;
   rig.options.queue_depth = 2;
