@@ -119,22 +119,23 @@ bool Queue::anybody_for(const Work& work) const {
 }
 
 // A piece was cut for some device, and need not fit into the slots of another.
-bool Queue::can_do(const Member& member, const Piece& piece) const {
+bool Queue::can_do(size_t number, const Piece& piece) const {
+  const Member& member = members_[number];
   const Work& work = piece.request->work();
-  return can_do(member, work) && piece.count() <= member.limits.items &&
+  return can_do(member, work) && (piece.refused >> number & 1) == 0 && piece.count() <= member.limits.items &&
          (!work.has_messages() || work.longest * piece.count() <= member.limits.message_bytes);
 }
 
 // Is there a device for it, or, with `untried`, one that has not failed on it yet?
 bool Queue::anybody_for(const Piece& piece, bool untried) const {
   for (size_t i = 0; i < members_.size(); ++i) {
-    if (can_do(members_[i], piece) && !(untried && (piece.tried >> i & 1) != 0)) return true;
+    if (can_do(i, piece) && !(untried && (piece.tried >> i & 1) != 0)) return true;
   }
   return false;
 }
 
 bool Queue::may_take(size_t member, const Piece& piece) const {
-  if (!can_do(members_[member], piece)) return false;
+  if (!can_do(member, piece)) return false;
   const bool failed = (piece.tried >> member & 1) != 0;
   // Without a fallback the device that failed on it, and was reset since, is better than nothing.
   return !failed || (!fallback_ && !anybody_for(piece, true));

@@ -22,7 +22,8 @@ namespace accel::runtime {
 struct Piece {
   std::shared_ptr<Request> request;
   size_t begin = 0, end = 0;
-  uint64_t tried = 0;  // bit i: device i of the handle failed on it
+  uint64_t tried = 0;    // bit i: device i of the handle failed on it
+  uint64_t refused = 0;  // bit i: device i cannot do it
   size_t count() const { return end - begin; }
 };
 
@@ -74,7 +75,7 @@ class Queue {
 
   bool can_do(const Member& member, const Work& work) const;
   bool may_take(size_t member, const Piece& piece) const;
-  bool can_do(const Member& member, const Piece& piece) const;
+  bool can_do(size_t member, const Piece& piece) const;
   bool anybody_for(const Piece& piece, bool untried) const;
   bool anybody_for(const Work& work) const;
   size_t share(size_t member, const Work& work, size_t left) const;

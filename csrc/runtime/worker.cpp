@@ -308,7 +308,9 @@ void Worker::refuse(Slot& slot, uint16_t status) {
           std::to_string(slot.command.opcode) + " " + word);
   std::optional<Piece> piece = custody_.release(slot.command.tag);
   slot = Slot();
-  if (piece) queue_->put_back(std::move(*piece), member_);
+  if (!piece) return;
+  piece->refused |= uint64_t{1} << member_;
+  queue_->put_back(std::move(*piece), member_);
 }
 
 // Cancelled work is asked back, and lost commands are noticed.

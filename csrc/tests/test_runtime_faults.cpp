@@ -145,6 +145,22 @@ TEST(RuntimeFaults, WithoutFallbackWorkEndsWithAnError) {
   EXPECT_THROW(rig.device->run(batch.hash()), Error);
 }
 
+TEST(RuntimeFaults, WithoutFallbackRefusedWorkEndsWithAnError) {
+  for (const size_t devices : {1, 2}) {
+    Rig rig(devices);
+    rig.options.fallback = false;
+    rig.open();
+    rig.fake(0).refuse = 1 << 20;
+    Batch batch(1000);
+    const auto request = rig.device->submit(batch.verify_digest(), Priority::kVote, UINT64_MAX, true, nullptr);
+    const bool ended = request->wait(20 * kSecond);
+    EXPECT_TRUE(ended);
+    if (!ended) request->close(ACCEL_CANCELLED, "");
+    EXPECT_EQ(request->status(), devices == 1 ? ACCEL_BAD_DEVICE : ACCEL_OK);  // the other can
+    EXPECT_EQ(rig.stat("resets"), 0u);
+  }
+}
+
 TEST(RuntimeFaults, WithoutFallbackAResetDeviceTriesAgain) {
   Rig rig;
   rig.options.fallback = false;
