@@ -110,10 +110,10 @@ void Link::check_caps() const {
 
 void Link::close() {
   if (device_ == nullptr) return;
+  const Call call(*this, long_call_);  // its last counters too may never come
   std::vector<DriverStat> last = ask_stats();
   const std::lock_guard lock(stats_mutex_);
   last_stats_ = std::move(last);
-  const Call call(*this, long_call_);
   found_.driver->close(std::exchange(device_, nullptr));
 }
 

@@ -98,8 +98,12 @@ void Worker::wake() {
 }
 
 void Worker::give_up_if_stuck(uint64_t now) {
-  if (quarantined() || !link_.stuck(now) || given_up_.exchange(true)) return;
+  if (!link_.stuck(now) || given_up_.exchange(true)) return;
   counters_.add(kStuck);
+  if (quarantined()) {  // its pieces were taken back by then
+    log(ACCEL_LOG_ERROR, "device.fault", name(), "a call of its driver does not return");
+    return;
+  }
   counters_.add(kQuarantined);
   queue_->remove_member(member_);
   for (Piece& piece : custody_.give_up()) {

@@ -33,7 +33,8 @@ struct Behaviour {
   std::atomic<int> flip{0};        // one answer of it is wrong
   std::atomic<int> enqueue_fails{0};
   std::atomic<int> reset_fails{0};
-  std::atomic<int> hang{0};  // enqueue_burst does not return before `release`
+  std::atomic<int> hang{0};                        // enqueue_burst does not return before `release`
+  std::atomic<int> close_hangs{0}, stats_hang{0};  // nor do these
   std::atomic<bool> release{false};
   std::atomic<bool> accept_all{false};  // every signature is valid
   std::atomic<bool> wrong_points{false};
@@ -73,9 +74,7 @@ class FakeDevice {
 
   int32_t enqueue(const accel_command* commands, uint32_t count) {
     if (take(behaviour_->enqueue_fails)) return ACCEL_DRIVER_FAULT;
-    if (take(behaviour_->hang)) {
-      while (!behaviour_->release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    hang(behaviour_->hang);
     uint32_t taken = 0;
     for (; taken < count && waiting_.size() < behaviour_->caps.queue_depth &&
            taken < static_cast<uint32_t>(behaviour_->take_at_most);
@@ -128,9 +127,7 @@ class FakeDevice {
 
   int32_t reset() {
     behaviour_->resets++;
-    // What a late DMA would do, up to the last moment at which it may.
-    for (const accel_command& command : lost_) scribble(command);
-    for (const Waiting& waiting : waiting_) scribble(waiting.command);
+    write_late();
     lost_.clear();
     waiting_.clear();
     extra_.clear();
@@ -147,6 +144,17 @@ class FakeDevice {
   }
 
   Behaviour& behaviour() { return *behaviour_; }
+
+  void hang(std::atomic<int>& count) {
+    if (!take(count)) return;
+    while (!behaviour_->release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
+  // What a late DMA would do, up to the last moment at which it may: the end of reset or close.
+  void write_late() const {
+    for (const accel_command& command : lost_) scribble(command);
+    for (const Waiting& waiting : waiting_) scribble(waiting.command);
+  }
 
  private:
   struct Waiting {
@@ -301,11 +309,13 @@ inline accel_driver make_fake_driver() {
     return fake(device).cancel(tag);
   };
   driver.stats = [](accel_driver_device* device, accel_driver_stat* stats, uint32_t count) -> int32_t {
+    fake(device).hang(fake(device).behaviour().stats_hang);
     if (count != 0) stats[0] = {"commands", "commands", "Commands completed.", fake(device).behaviour().commands};
     return 1;
   };
   driver.reset = [](accel_driver_device* device) -> int32_t { return fake(device).reset(); };
   driver.close = [](accel_driver_device* device) {
+    fake(device).hang(fake(device).behaviour().close_hangs);
     fake(device).behaviour().closes++;
     delete &fake(device);
   };

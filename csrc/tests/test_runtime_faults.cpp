@@ -189,6 +189,34 @@ TEST(RuntimeFaults, ADriverThatHangsIsGivenUp) {
   EXPECT_TRUE(eventually([&] { return rig.fake().closes == 1; }));
 }
 
+// Closing a handle waits no longer for a driver than any call does, also for one that is in quarantine.
+TEST(RuntimeFaults, ADriverThatHangsAtItsEndIsGivenUp) {
+  for (const auto field : {&Behaviour::close_hangs, &Behaviour::stats_hang}) {
+    for (const bool quarantined : {false, true}) {
+      Rig rig;
+      rig.options.trust.call_timeout_ns = 25 * kMillisecond * kSlow;
+      rig.open();
+      (rig.fake().*field) = 1;
+      if (quarantined) {
+        rig.fake().accept_all = true;
+        Batch batch(1000);
+        rig.device->run(batch.verify_digest());
+        EXPECT_EQ(batch.status, batch.expected);
+      }
+      std::atomic<bool> closed{false};
+      std::thread closer([&] {
+        rig.device->close();
+        closed = true;
+      });
+      EXPECT_TRUE(eventually([&] { return closed.load(); }));
+      rig.fake().release = true;
+      closer.join();
+      rig.device.reset();
+      EXPECT_TRUE(eventually([&] { return rig.fake().closes == 1; }));
+    }
+  }
+}
+
 TEST(RuntimeFaults, OpeningSaysWhatIsWrong) {
   const auto sentence_of = [](const auto& change) -> std::string {
     Rig rig;
