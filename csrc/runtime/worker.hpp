@@ -100,12 +100,12 @@ class Worker : public std::enable_shared_from_this<Worker> {
 
   const TrustOptions options_;
   const std::shared_ptr<Queue> queue_;
+  std::unique_ptr<Arena> arena_;  // longer than the link: what a device works on goes when it is closed
   Link link_;
   Counters counters_;
   Custody custody_;
 
   // Of the thread.
-  std::unique_ptr<Arena> arena_;
   RingKeys ring_keys_;
   std::vector<Slot> slots_;
   std::deque<size_t> staged_;

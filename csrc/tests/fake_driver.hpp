@@ -316,6 +316,7 @@ inline accel_driver make_fake_driver() {
   driver.reset = [](accel_driver_device* device) -> int32_t { return fake(device).reset(); };
   driver.close = [](accel_driver_device* device) {
     fake(device).hang(fake(device).behaviour().close_hangs);
+    fake(device).write_late();
     fake(device).behaviour().closes++;
     delete &fake(device);
   };
