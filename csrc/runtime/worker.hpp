@@ -100,7 +100,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
 
   const TrustOptions options_;
   const std::shared_ptr<Queue> queue_;
-  std::unique_ptr<Arena> arena_;  // longer than the link: what a device works on goes when it is closed
+  // Longer than the link: what a device works on goes when it is closed. `retired_`: from before a reset.
+  std::unique_ptr<Arena> arena_, retired_;
   Link link_;
   Counters counters_;
   Custody custody_;

@@ -38,6 +38,7 @@ struct Behaviour {
   std::atomic<bool> release{false};
   std::atomic<bool> accept_all{false};  // every signature is valid
   std::atomic<bool> wrong_points{false};
+  std::atomic<bool> late_writes{false};    // after a reset it goes on writing to where it worked before
   std::atomic<bool> frozen{false};         // takes commands and answers none
   std::atomic<int64_t> delay_ns{0};        // of a command
   std::atomic<int> take_at_most{1 << 20};  // commands in one burst
@@ -128,6 +129,7 @@ class FakeDevice {
   int32_t reset() {
     behaviour_->resets++;
     write_late();
+    if (behaviour_->late_writes) old_ = lost_;
     lost_.clear();
     waiting_.clear();
     extra_.clear();
@@ -203,6 +205,7 @@ class FakeDevice {
       b.sizes.push_back(command.count);
     }
     spoil(command);
+    for (const accel_command& old : old_) scribble(old);
     accel_completion completion = answer(command, status);
     if (take(b.duplicate)) extra_.push_back(completion);
     if (take(b.wrong_tag)) completion.tag ^= uint64_t{1} << 63;
@@ -244,7 +247,7 @@ class FakeDevice {
   const std::shared_ptr<Behaviour> behaviour_;
   std::deque<Waiting> waiting_;
   std::deque<accel_completion> extra_;
-  std::vector<accel_command> lost_;
+  std::vector<accel_command> lost_, old_;
   cpu::LoadedKeys keys_;
 };
 

@@ -161,6 +161,22 @@ TEST(RuntimeFaults, WithoutFallbackRefusedWorkEndsWithAnError) {
   }
 }
 
+// What it was given before the reset is not used for anything after it.
+TEST(RuntimeFaults, ADeviceThatWritesAfterItsResetReachesNothing) {
+  Rig rig;
+  rig.options.trust.command_timeout_ns = kLostAfter;
+  rig.open();
+  rig.fake().late_writes = true;
+  rig.fake().lose = 1;
+  for (int round = 0; round < 8; ++round) {
+    Batch batch(some(3000));
+    rig.device->run(batch.verify_digest());
+    EXPECT_EQ(batch.status, batch.expected);
+  }
+  EXPECT_EQ(rig.stat("resets"), 1u);
+  EXPECT_EQ(rig.stat("audit.wrong"), 0u);
+}
+
 TEST(RuntimeFaults, WithoutFallbackAResetDeviceTriesAgain) {
   Rig rig;
   rig.options.fallback = false;
