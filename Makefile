@@ -22,6 +22,10 @@ endif
 # Processes that share the C++ tests: more than cores, because some shares take longer.
 SHARDS ?= 4
 FUZZ_SECONDS ?= 30
+# Of make soak: how long, and which build (dev, checked, asan, tsan ...).
+SOAK_SECONDS ?= 600
+SOAK_PRESET ?= dev
+SOAK_ARGS ?=
 PYTEST_ARGS ?=
 # Built by cpp-test, and tried by a test.
 PYTEST := ACCEL_BENCH_PROGRAM=build/checked/bench/native/accel_bench python -m pytest
@@ -141,6 +145,7 @@ cpp-test: $(VENV)/.test
 	$(call build,checked)
 	tools/run_cpp_tests.sh $(SHARDS) build/checked/csrc/tests/accel_tests --gtest_brief=1
 	build/checked/csrc/tests/accel_misuse
+	build/checked/csrc/tests/accel_soak --seconds 10
 
 .PHONY: asan
 # Not the tests that fork a process with threads: under clang's sanitizer the child waits for locks of the allocator.
@@ -149,6 +154,7 @@ asan: $(VENV)/.ci ## C++ tests under the address and undefined-behaviour sanitiz
 	tools/run_cpp_tests.sh $(SHARDS) build/asan/csrc/tests/accel_tests --gtest_brief=1 \
 	  --gtest_filter=-*.ForkWhile*
 	build/asan/csrc/tests/accel_misuse
+	build/asan/csrc/tests/accel_soak --seconds 10
 
 .PHONY: ubsan
 ubsan: $(VENV)/.test ## C++ tests under the undefined-behaviour sanitizer alone
@@ -160,6 +166,12 @@ ubsan: $(VENV)/.test ## C++ tests under the undefined-behaviour sanitizer alone
 tsan: $(VENV)/.test ## C++ tests under the thread sanitizer, but for those of arithmetic alone
 	$(call build,tsan)
 	tools/run_cpp_tests.sh $(SHARDS) build/tsan/csrc/tests/accel_tests --gtest_brief=1 --gtest_filter=-*/Sm2Hinted.*
+	build/tsan/csrc/tests/accel_soak --seconds 10
+
+.PHONY: soak
+soak: $(VENV)/.$(if $(filter asan,$(SOAK_PRESET)),ci,test) ## random load over failing devices for SOAK_SECONDS (SOAK_PRESET=asan, tsan; SOAK_ARGS="--seed 7")
+	$(call build,$(SOAK_PRESET),accel_soak)
+	build/$(SOAK_PRESET)/csrc/tests/accel_soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
 .PHONY: ctime
 ctime: $(VENV)/.ci ## constant time: secrets poisoned under valgrind memcheck; the vectors' instructions followed
