@@ -13,6 +13,8 @@ constexpr size_t kLeastShare = 64;
 constexpr double kRounds = 2;
 // Lanes of the widest kernel.
 constexpr size_t kLanes = 16;
+// A device may become so many times slower before its commands are lost.
+constexpr double kSlack = 4;
 // A new measurement's weight in a rate.
 constexpr double kWeight = 0.25;
 
@@ -47,10 +49,15 @@ class Closing {
 
 }  // namespace
 
-size_t Queue::add_member(const accel_device_caps& caps) {
+size_t Queue::add_member(const accel_device_caps& caps, uint64_t timeout_ns) {
   const std::lock_guard lock(mutex_);
-  members_.push_back({caps, SlotLimits(caps)});
+  members_.push_back({caps, SlotLimits(caps), timeout_ns});
   return members_.size() - 1;
+}
+
+void Queue::tested(size_t member, const Rates& rates) {
+  const std::lock_guard lock(mutex_);
+  for (size_t op = 0; op < kOps; ++op) members_[member].pace[op] = rates[op] > 0 ? 1e9 / rates[op] : 0;
 }
 
 void Queue::remove_member(size_t member) {
@@ -166,6 +173,14 @@ size_t Queue::share(size_t member, const Work& work, size_t left) const {
   return std::min(left, (std::max(fair, kLeastShare) + kLanes - 1) / kLanes * kLanes);
 }
 
+// What a slow device does of one command in time, though its other slots go first and it may be slower than before.
+size_t Queue::most_in_time(const Member& member, Op op) const {
+  const double pace = member.pace[static_cast<size_t>(op)];
+  if (pace == 0) return member.limits.items;
+  const double time = static_cast<double>(member.timeout_ns) / kSlack / static_cast<double>(member.limits.slots);
+  return static_cast<size_t>(std::min(std::max(time / pace, double{kLanes}), static_cast<double>(member.limits.items)));
+}
+
 // The next piece of a request, within a number of items and of their bytes.
 std::optional<Piece> Queue::cut(Waiting& waiting, size_t items, size_t bytes) {
   Request& request = *waiting.request;
@@ -224,7 +239,7 @@ std::optional<Piece> Queue::take(size_t member) {
         [&](const Waiting& waiting) -> size_t {
           const Work& work = waiting.request->work();
           if (!can_do(members_[member], work)) return 0;
-          return std::min(limits.items, share(member, work, work.count - waiting.taken));
+          return std::min(most_in_time(members_[member], work.op), share(member, work, work.count - waiting.taken));
         },
         limits.message_bytes);
     if (piece) return piece;
@@ -257,6 +272,10 @@ void Queue::measured(size_t member, Op op, size_t items, uint64_t nanoseconds) {
   const std::lock_guard lock(mutex_);
   double& rate = members_[member].rate[static_cast<size_t>(op)];
   rate = rate == 0 ? now : rate + kWeight * (now - rate);
+  // A mean of times, not of rates: a completion that is seen right after another one, because that was noticed late,
+  // says nothing of how fast the device is.
+  double& pace = members_[member].pace[static_cast<size_t>(op)];
+  pace = pace == 0 ? 1e9 / now : pace + kWeight * (1e9 / now - pace);
 }
 
 std::vector<std::shared_ptr<Request>> Queue::expired(uint64_t now, uint64_t* next_out) {

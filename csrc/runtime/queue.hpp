@@ -31,8 +31,10 @@ struct Piece {
 struct Member {
   accel_device_caps caps;
   SlotLimits limits;
+  uint64_t timeout_ns;  // of a command
   bool alive = true;
-  std::array<double, kOps> rate{};  // items a second, measured; 0: not yet
+  Rates rate{};                     // measured
+  std::array<double, kOps> pace{};  // nanoseconds an item: in known-answer tests, then measured; 0: not known
 };
 
 // Every device takes pieces by itself when it has room: votes before proposals before transactions, and within each in
@@ -43,8 +45,10 @@ class Queue {
   // `fallback`: what no device can do is for the CPU (take_for_cpu); without, its request ends with an error.
   explicit Queue(bool fallback) : fallback_(fallback) {}
 
-  // Before any work; gives the member's number.
-  size_t add_member(const accel_device_caps& caps);
+  // Before any work; gives the member's number. `timeout_ns`: after which a command of it is lost.
+  size_t add_member(const accel_device_caps& caps, uint64_t timeout_ns = UINT64_MAX);
+  // What selftest gives, at open and after each reset.
+  void tested(size_t member, const Rates& rates);
   void remove_member(size_t member);
   size_t members_alive() const;
   std::vector<double> rates(size_t member) const;
@@ -79,6 +83,7 @@ class Queue {
   bool anybody_for(const Piece& piece, bool untried) const;
   bool anybody_for(const Work& work) const;
   size_t share(size_t member, const Work& work, size_t left) const;
+  size_t most_in_time(const Member& member, Op op) const;
   std::optional<Piece> cut(Waiting& waiting, size_t items, size_t bytes);
   std::optional<Piece> take_again(size_t priority, const std::function<bool(const Piece&)>& wanted);
   std::optional<Piece> take_new(size_t priority, const std::function<size_t(const Waiting&)>& items, size_t bytes);

@@ -3,6 +3,7 @@
 // passed known-answer tests of their own.
 #include "runtime/selftest.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <string>
@@ -36,7 +37,9 @@ class Examiner {
   void expect(const char* what, const Work& work, const std::vector<uint8_t>& expected,
               const uint32_t* handles = nullptr, bool points = false) {
     const accel_command command = arena_.stage(0, work, 0, work.count, handles, points);
+    const uint64_t begun = now_ns();
     run(what, command);
+    note(work, now_ns() - begun);
     if (std::memcmp(arena_.answers(command), expected.data(), expected.size()) != 0) fail(what, "a wrong answer");
     if (!points) return;
     for (size_t i = 0; i < work.count; ++i) {  // R of the example has an even y
@@ -64,15 +67,23 @@ class Examiner {
       fail(what, "completion status " + std::to_string(completion.status));
     }
   }
+  const Rates& rates() const { return rates_; }
   [[noreturn]] static void fail(const char* what, const std::string& got) {
     throw Fault(kSelftestsFailed, std::string("known-answer test of ") + what + ": got " + got);
   }
 
  private:
+  void note(const Work& work, uint64_t nanoseconds) {
+    double& rate = rates_[static_cast<size_t>(work.op)];
+    const double now = static_cast<double>(work.count) * 1e9 / static_cast<double>(std::max<uint64_t>(nanoseconds, 1));
+    rate = rate == 0 ? now : std::min(rate, now);
+  }
+
   Link& link_;
   const Arena& arena_;
   uint64_t* tag_;
   const uint64_t timeout_ns_;
+  Rates rates_{};
 };
 
 // Copies of the example, some of them damaged, with their verdicts.
@@ -198,7 +209,7 @@ void examine_trees(Examiner& examiner, const Link& link, const Arena& arena, siz
 
 }  // namespace
 
-void selftest(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns) {
+Rates selftest(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns) {
   Examiner examiner(link, arena, tag, timeout_ns);
   const size_t count = std::min(kCount, arena.limits().items);
   if (link.supports(ACCEL_OP_SM3)) examine_hashes(examiner, link, count);
@@ -211,6 +222,7 @@ void selftest(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns
   if (link.supports(ACCEL_OP_MERKLE_LEVELS) || link.supports(ACCEL_OP_MERKLE_ROOT)) {
     examine_trees(examiner, link, arena, count);
   }
+  return examiner.rates();
 }
 
 }  // namespace accel::runtime

@@ -5,10 +5,12 @@
 
 #include "runtime/link.hpp"
 #include "runtime/staging.hpp"
+#include "runtime/work.hpp"
 
 namespace accel::runtime {
 
 // At open and after each reset, before anything else. *tag: the next one to use. Throws Fault(kSelftestsFailed).
-void selftest(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns);
+// Gives the rate of each operation's slowest test: of commands so small that hardly a device is slower on larger ones.
+Rates selftest(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns);
 
 }  // namespace accel::runtime

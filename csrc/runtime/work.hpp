@@ -1,6 +1,7 @@
 // What a caller wants computed, and how the CPU computes it: the truth that devices are held to.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,7 @@ enum class Op : uint8_t {
   kMerkle         // patches of a Merkle tree: their levels above the leaf hashes
 };
 constexpr size_t kOps = 4;
+using Rates = std::array<double, kOps>;  // items a second; 0: not known
 
 // Arrays, messages, ring and outputs are the caller's, and stay as they are until the request is done.
 struct Work {

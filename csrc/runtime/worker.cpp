@@ -152,18 +152,20 @@ void Worker::open_device() {
   link_.open();
   arena_ = std::make_unique<Arena>(link_.caps());
   slots_.resize(arena_->limits().slots);
-  start_device();
-  member_ = queue_->add_member(link_.caps());
+  const Rates rates = start_device();
+  member_ = queue_->add_member(link_.caps(), options_.command_timeout_ns);
+  queue_->tested(member_, rates);
   log(ACCEL_LOG_INFO, "device.opened", name(),
       std::string(link_.caps().name) + " " + link_.caps().version + ": known-answer tests passed");
 }
 
 // After open and after reset.
-void Worker::start_device() {
+Rates Worker::start_device() {
   link_.register_memory(arena_->data(), arena_->size());
-  selftest(link_, *arena_, &next_tag_, options_.command_timeout_ns);
+  const Rates rates = selftest(link_, *arena_, &next_tag_, options_.command_timeout_ns);
   burst_checked_.fill(false);
   descriptor_ = link_.descriptor();
+  return rates;
 }
 
 // False: there was nothing to do.

@@ -73,7 +73,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
 
   void run() noexcept;
   void open_device();
-  void start_device();
+  Rates start_device();
   bool step();
   bool take_work();
   void stage(Slot& slot, Piece piece);

@@ -128,7 +128,7 @@ void Worker::recover(const Fault& fault) noexcept {
     link_.reset();
     // A device that writes late all the same finds memory that nobody reads any more.
     retired_ = std::exchange(arena_, std::make_unique<Arena>(link_.caps()));
-    start_device();
+    queue_->tested(member_, start_device());
     counters_.add(kResets);
     log(ACCEL_LOG_WARNING, "device.reset", name(), "reset, and its known-answer tests passed");
   } catch (const Fault& again) {

@@ -41,6 +41,7 @@ struct Behaviour {
   std::atomic<bool> late_writes{false};    // after a reset it goes on writing to where it worked before
   std::atomic<bool> frozen{false};         // takes commands and answers none
   std::atomic<int64_t> delay_ns{0};        // of a command
+  std::atomic<int64_t> item_ns{0};         // of each of its items, on top
   std::atomic<int> take_at_most{1 << 20};  // commands in one burst
 
   std::atomic<uint64_t> commands{0}, items{0}, resets{0}, closes{0}, cancels{0}, loads{0}, with_handles{0},
@@ -82,7 +83,8 @@ class FakeDevice {
          ++taken) {
       const auto now = std::chrono::steady_clock::now();
       const auto begin = waiting_.empty() ? now : std::max(now, waiting_.back().ready);
-      waiting_.push_back({commands[taken], begin + std::chrono::nanoseconds(behaviour_->delay_ns)});
+      const int64_t takes = behaviour_->delay_ns + behaviour_->item_ns * static_cast<int64_t>(commands[taken].count);
+      waiting_.push_back({commands[taken], begin + std::chrono::nanoseconds(takes)});
     }
     return static_cast<int32_t>(taken);
   }

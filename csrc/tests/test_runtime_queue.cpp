@@ -1,6 +1,9 @@
 // Requests: priorities, bounds, deadlines, cancellation, the end of a device.
 #include <poll.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "base/error.hpp"
 #include "runtime/clock.hpp"
 #include "runtime_testing.hpp"
@@ -54,6 +57,26 @@ TEST(RuntimeQueue, SomebodyTakesASmallBatch) {
       EXPECT_EQ(taken, count) << "the slowest at " << slowest;
     }
   }
+}
+
+// A second for a command, and a millisecond for an item: the whole batch as one command would be lost.
+TEST(RuntimeQueue, ASlowDeviceGetsCommandsThatItDoesInTime) {
+  Rig rig;
+  rig.options.trust.command_timeout_ns = kSecond;
+  rig.options.fallback = false;
+  rig.fake().item_ns = 1'000'000;
+  rig.open();
+  rig.fake().sizes.clear();
+  Batch batch(1200);
+  rig.device->run(batch.verify_digest());
+  EXPECT_EQ(batch.status, batch.expected);
+  EXPECT_EQ(rig.stat("faults.timeout"), 0u);
+  EXPECT_LE(*std::max_element(rig.fake().sizes.begin(), rig.fake().sizes.end()), 100u);
+  EXPECT_EQ(std::accumulate(rig.fake().sizes.begin(), rig.fake().sizes.end(), uint64_t{0}), 1200u);
+
+  rig.fake().item_ns = 0;  // it has become fast, and gets larger ones again
+  for (int round = 0; round < 100 && rig.fake().sizes.back() < 1000; ++round) rig.device->run(batch.verify_digest());
+  EXPECT_GE(*std::max_element(rig.fake().sizes.begin(), rig.fake().sizes.end()), 1000u);
 }
 
 TEST(RuntimeQueue, AFullQueueRefusesOrWaits) {
