@@ -11,6 +11,7 @@ Every run of pytest includes the tests marked `long` unless `-m "not long"` leav
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ import hypothesis
 import pytest
 
 import accel
+from accel import config as accel_config
 from oracles import openssl, samples
 
 CERTIFICATES = "certs"  # directory of the test data
@@ -149,3 +151,17 @@ def certificates_directory() -> Path:
     if not (directory / "manifest.json").is_file():
         pytest.skip(f"no certificates at {directory}: set ACCEL_TEST_DATA to the directory that holds `certs`")
     return directory
+
+
+@pytest.fixture(scope="session")
+def example_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`examples/driver`, built against the installed accel as its page says."""
+    source, build = Path(__file__).parent.parent / "examples" / "driver", tmp_path_factory.mktemp("driver")
+    for command in (
+        ["cmake", "-S", source, "-B", build, f"-Daccel_DIR={accel_config.cmake_dir()}",
+         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS=-Werror"],
+        ["cmake", "--build", build],
+    ):  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return build / "example_driver.so"

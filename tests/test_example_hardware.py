@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("cffi")
 
 import simulators
-from accel import config, validate
+from accel import validate
 from accel.validate import Outcome
 
 ROOT = Path(__file__).parent.parent
@@ -20,41 +20,28 @@ def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)  # type: ignore[call-overload]
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    build = tmp_path_factory.mktemp("driver")
-    for command in (
-        ["cmake", "-S", ROOT / "examples/driver", "-B", build, f"-Daccel_DIR={config.cmake_dir()}",
-         "-DCMAKE_BUILD_TYPE=Release", "-DCMAKE_C_FLAGS=-Werror"],
-        ["cmake", "--build", build],
-    ):  # fmt: skip
-        done = run(*command)
-        assert done.returncode == 0, done.stdout + done.stderr
-    return build / "example_driver.so"
-
-
-def test_the_driver_exports_its_entry_alone(driver: Path) -> None:
-    lines = run("nm", "-D", "--defined-only", driver).stdout.splitlines()
+def test_the_driver_exports_its_entry_alone(example_driver: Path) -> None:
+    lines = run("nm", "-D", "--defined-only", example_driver).stdout.splitlines()
     assert [line.split()[-1] for line in lines] == ["accel_driver_entry"]
 
 
 @pytest.mark.parametrize("kind", ["plugin", "plugin-inproc"])
-def test_the_driver_conforms(driver: Path, kind: str) -> None:
-    report = validate.validate(f"{kind}:{driver}", deadline=60)
+def test_the_driver_conforms(example_driver: Path, kind: str) -> None:
+    report = validate.validate(f"{kind}:{example_driver}", deadline=60)
     assert report.passed, report.first_failure
     assert report.product == "example 1.0"
     skipped = [result.name for result in report.results if result.outcome == Outcome.SKIPPED]
     assert skipped == ["sm2.points"]
 
 
-def test_a_fault_in_the_driver_is_found(driver: Path) -> None:
-    report = validate.validate(f"fault:stuck-digest-lane:plugin:{driver}", deadline=60, fail_fast=True)
+def test_a_fault_in_the_driver_is_found(example_driver: Path) -> None:
+    report = validate.validate(f"fault:stuck-digest-lane:plugin:{example_driver}", deadline=60, fail_fast=True)
     assert report.first_failure is not None
     assert report.first_failure.name == "sm3.ragged"
 
 
-def test_options_that_it_does_not_take(driver: Path) -> None:
-    report = validate.validate(f"plugin:{driver},speed=2")
+def test_options_that_it_does_not_take(example_driver: Path) -> None:
+    report = validate.validate(f"plugin:{example_driver},speed=2")
     assert report.first_failure is not None
     assert "expected no options" in report.first_failure.sentence or "expected no options" in " ".join(report.log)
 
