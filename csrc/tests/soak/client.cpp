@@ -380,8 +380,9 @@ void Client::grow_tree() {
     const accel_messages leaves = in.ragged(wanted.begin);
     uint8_t root[32];
     uint64_t size = 0;
+    const uint32_t keep = random_.once_in(2) ? ACCEL_MERKLE_KEEP_ALL : ACCEL_MERKLE_KEEP_ROOT;
     handle->hashes += wanted.count;
-    accel_status status = accel_merkle_tree_new(device, &tree, wanted.rule, ACCEL_MERKLE_KEEP_ALL);
+    accel_status status = accel_merkle_tree_new(device, &tree, wanted.rule, keep);
     if (status == ACCEL_OK) status = accel_merkle_tree_append(tree, &leaves, wanted.count);
     if (status == ACCEL_OK) status = accel_merkle_tree_head(tree, root, &size);
     const bool without_device = status == ACCEL_BAD_DEVICE && handle->plan.options.no_fallback != 0;
