@@ -35,10 +35,12 @@ using std::chrono::seconds;
 
 struct Settings {
   uint64_t seconds = 600, seed = 0, clients = 6, posts = 4, patience = 60 * kSlow, largest = 8192 / kSlow;
+  std::string device;  // the only one to open; "": any
 };
 
 constexpr const char* kUsage =
-    "usage: accel_soak [--seconds N] [--seed N] [--clients N] [--posts N] [--patience SECONDS] [--largest ITEMS]\n";
+    "usage: accel_soak [--seconds N] [--seed N] [--clients N] [--posts N] [--patience SECONDS] [--largest ITEMS] "
+    "[--device NAME]\n";
 
 // Resident memory may grow by this in the second half of a run: less than a page for each of its calls.
 constexpr double kMostGrowthKibPerSecond = 16;
@@ -47,6 +49,10 @@ constexpr size_t kSamplesForSlope = 12;
 bool parse(int count, char** arguments, Settings* settings) {
   for (int i = 1; i < count; i += 2) {
     const std::string name = arguments[i];
+    if (name == "--device" && i + 1 < count) {
+      settings->device = arguments[i + 1];
+      continue;
+    }
     uint64_t* const value = name == "--seconds"    ? &settings->seconds
                             : name == "--seed"     ? &settings->seed
                             : name == "--clients"  ? &settings->clients
@@ -93,7 +99,7 @@ class Soak {
         start_(static_cast<std::ptrdiff_t>(settings.clients) + 2),
         end_(static_cast<std::ptrdiff_t>(settings.clients) + 2) {
     for (uint64_t i = 0; i < settings.posts; ++i) {
-      world_.posts.push_back(std::make_unique<Post>(ledger, ACCEL_SOAK_DRIVER));
+      world_.posts.push_back(std::make_unique<Post>(ledger, ACCEL_SOAK_DRIVER, settings.device));
     }
     for (uint64_t i = 0; i < settings.clients; ++i) {
       clients_.push_back(std::make_unique<Client>(world_, settings.seed + 100 + i));

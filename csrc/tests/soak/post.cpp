@@ -72,11 +72,17 @@ Member wrap(const std::string& device, Random& random) {
 
 }  // namespace
 
-Plan Post::choose(Random& random) const {
+// True: one of them lies.
+bool Post::choose_devices(Plan& plan, Random& random) const {
+  if (!fixed_.empty()) {
+    plan.name = fixed_;
+    plan.is_slow = fixed_.find("plugin:") != std::string::npos;
+    plan.labels.emplace_back("given");
+    return true;
+  }
   const std::string devices[] = {"cpu", "sim96", "plugin:" + plugin_};
   std::vector<std::string> chosen(std::begin(devices), std::end(devices));
   if (random.once_in(2)) chosen = {devices[random.below(3)]};
-  Plan plan;
   bool lies = false;
   for (const std::string& device : chosen) {
     const Member member = wrap(device, random);
@@ -85,6 +91,12 @@ Plan Post::choose(Random& random) const {
     plan.is_slow = plan.is_slow || device.rfind("plugin:", 0) == 0;
     lies = lies || member.lies;
   }
+  return lies;
+}
+
+Plan Post::choose(Random& random) const {
+  Plan plan;
+  const bool lies = choose_devices(plan, random);
   accel_device_options& options = plan.options;
   options.struct_size = sizeof options;
   options.audit = static_cast<uint32_t>(random.between(ACCEL_AUDIT_SAMPLE, ACCEL_AUDIT_FULL));

@@ -76,7 +76,9 @@ struct Handle {
 // A place in which one handle after the other is opened.
 class Post {
  public:
-  Post(Ledger& ledger, std::string plugin) : ledger_(ledger), plugin_(std::move(plugin)) {}
+  // `plugin`: the foreign driver. `fixed`: the one device to open, or "" for any.
+  Post(Ledger& ledger, std::string plugin, std::string fixed)
+      : ledger_(ledger), plugin_(std::move(plugin)), fixed_(std::move(fixed)) {}
   ~Post() { close(); }
   Post(const Post&) = delete;
   Post& operator=(const Post&) = delete;
@@ -97,11 +99,12 @@ class Post {
   }
 
  private:
+  bool choose_devices(Plan& plan, Random& random) const;
   Plan choose(Random& random) const;
   void sum_up(accel_device* device);
 
   Ledger& ledger_;
-  const std::string plugin_;
+  const std::string plugin_, fixed_;
   std::shared_mutex mutex_;
   accel_device* device_ = nullptr;
   std::shared_ptr<Handle> handle_;
