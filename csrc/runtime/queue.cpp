@@ -1,6 +1,7 @@
 #include "runtime/queue.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.hpp"
 
@@ -239,7 +240,9 @@ std::optional<Piece> Queue::take(size_t member) {
         [&](const Waiting& waiting) -> size_t {
           const Work& work = waiting.request->work();
           if (!can_do(members_[member], work)) return 0;
-          return std::min(most_in_time(members_[member], work.op), share(member, work, work.count - waiting.taken));
+          const size_t own = share(member, work, work.count - waiting.taken);
+          if (own == 0) left_to_faster_ = true;
+          return std::min(most_in_time(members_[member], work.op), own);
         },
         limits.message_bytes);
     if (piece) return piece;
@@ -269,13 +272,18 @@ std::optional<Piece> Queue::take_for_cpu() {
 
 void Queue::measured(size_t member, Op op, size_t items, uint64_t nanoseconds) {
   const double now = static_cast<double>(items) * 1e9 / static_cast<double>(std::max<uint64_t>(nanoseconds, 1));
-  const std::lock_guard lock(mutex_);
-  double& rate = members_[member].rate[static_cast<size_t>(op)];
-  rate = rate == 0 ? now : rate + kWeight * (now - rate);
-  // A mean of times, not of rates: a completion that is seen right after another one, because that was noticed late,
-  // says nothing of how fast the device is.
-  double& pace = members_[member].pace[static_cast<size_t>(op)];
-  pace = pace == 0 ? 1e9 / now : pace + kWeight * (1e9 / now - pace);
+  bool look_again = false;
+  {
+    const std::lock_guard lock(mutex_);
+    double& rate = members_[member].rate[static_cast<size_t>(op)];
+    rate = rate == 0 ? now : rate + kWeight * (now - rate);
+    // A mean of times, not of rates: a completion that is seen right after another one, because that was noticed late,
+    // says nothing of how fast the device is.
+    double& pace = members_[member].pace[static_cast<size_t>(op)];
+    pace = pace == 0 ? 1e9 / now : pace + kWeight * (1e9 / now - pace);
+    look_again = std::exchange(left_to_faster_, false);
+  }
+  if (look_again) changed(false);
 }
 
 std::vector<std::shared_ptr<Request>> Queue::expired(uint64_t now, uint64_t* next_out) {

@@ -95,6 +95,7 @@ class Queue {
   std::function<void(bool)> changed_;
   mutable std::mutex mutex_;
   std::vector<Member> members_;
+  bool left_to_faster_ = false;  // work that another rate would give to somebody else
   std::array<std::deque<Piece>, kPriorities> again_;
   std::array<std::deque<Waiting>, kPriorities> waiting_;
   std::vector<std::weak_ptr<Request>> with_deadline_;

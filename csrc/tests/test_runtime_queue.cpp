@@ -79,6 +79,26 @@ TEST(RuntimeQueue, ASlowDeviceGetsCommandsThatItDoesInTime) {
   EXPECT_GE(*std::max_element(rig.fake().sizes.begin(), rig.fake().sizes.end()), 1000u);
 }
 
+// Who has left work to a faster device, and sleeps, must look again when that one turns out to be slower.
+TEST(RuntimeQueue, WhoIsFastestMayChange) {
+  Queue queue(true);
+  for (const uint64_t nanoseconds : {1'000'000, 1000}) {
+    const size_t member = queue.add_member(Behaviour::default_caps());
+    queue.measured(member, Op::kVerifyDigest, 1000, nanoseconds);
+  }
+  Batch batch(20);
+  queue.submit(std::make_shared<Request>(batch.verify_digest(), Priority::kVote, UINT64_MAX,
+                                         std::vector<std::shared_ptr<Gate>>{}));
+  int woken = 0;
+  queue.on_change([&](bool) { ++woken; });
+  EXPECT_FALSE(queue.take(0));
+  for (int i = 0; i < 40; ++i) queue.measured(1, Op::kVerifyDigest, 1, 1'000'000'000);
+  EXPECT_EQ(woken, 1);
+  EXPECT_FALSE(queue.take(1));
+  EXPECT_TRUE(queue.take(0));
+  queue.on_change(nullptr);
+}
+
 TEST(RuntimeQueue, AFullQueueRefusesOrWaits) {
   Rig rig;
   rig.options.queue_depth = 2;
