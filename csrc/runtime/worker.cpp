@@ -231,6 +231,7 @@ void Worker::stage(Slot& slot, Piece piece) {
   slot.command.deadline_ns = options_.command_timeout_ns;
   slot.piece = std::move(piece);
   slot.state = State::kStaged;
+  slot.lost_at = after_ns(now_ns(), options_.command_timeout_ns);
   slot.cancel_asked = false;
   staged_.push_back(slot_number(slot));
 }
@@ -323,12 +324,14 @@ void Worker::refuse(Slot& slot, uint16_t status) {
 void Worker::watch_slots() {
   const uint64_t now = now_ns();
   for (Slot& slot : slots_) {
-    if (slot.state != State::kInFlight) continue;
+    if (slot.state == State::kFree) continue;
+    const bool taken = slot.state == State::kInFlight;
     if (now > slot.lost_at) {
       throw Fault(kTimeouts, "a command of " + std::to_string(slot.command.count) + " items with opcode " +
-                                 std::to_string(slot.command.opcode) + " was not completed in time");
+                                 std::to_string(slot.command.opcode) + " was not " + (taken ? "completed" : "taken") +
+                                 " in time");
     }
-    if (!slot.cancel_asked && slot.piece.request->is_closed()) {
+    if (taken && !slot.cancel_asked && slot.piece.request->is_closed()) {
       slot.cancel_asked = true;
       link_.cancel(slot.command.tag);
     }
@@ -338,7 +341,7 @@ void Worker::watch_slots() {
 void Worker::sleep() {
   uint64_t until = UINT64_MAX;
   for (const Slot& slot : slots_) {
-    if (slot.state == State::kInFlight) until = std::min(until, slot.lost_at);
+    if (slot.state != State::kFree) until = std::min(until, slot.lost_at);
   }
   if (count(State::kFree) != slots_.size()) {
     sleep_in_flight(until);

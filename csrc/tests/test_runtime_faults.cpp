@@ -161,6 +161,19 @@ TEST(RuntimeFaults, WithoutFallbackRefusedWorkEndsWithAnError) {
   }
 }
 
+TEST(RuntimeFaults, AQueueThatStaysFullIsAFault) {
+  Rig rig;
+  rig.options.trust.command_timeout_ns = kLostAfter;
+  rig.open();
+  rig.fake().take_at_most = 0;
+  Batch batch(1000);
+  const auto request = rig.device->submit(batch.verify_digest(), Priority::kVote, UINT64_MAX, true, nullptr);
+  EXPECT_TRUE(request->wait(20 * kSecond));
+  rig.fake().take_at_most = 1;
+  EXPECT_EQ(batch.status, batch.expected);
+  EXPECT_GE(rig.stat("faults.timeout"), 1u);
+}
+
 // What it was given before the reset is not used for anything after it.
 TEST(RuntimeFaults, ADeviceThatWritesAfterItsResetReachesNothing) {
   Rig rig;

@@ -103,7 +103,7 @@ Mood Chaos::mood() {
   const auto now = Clock::now();
   if (now >= mood_ends_) {
     mood_ = choose_mood(random_);
-    mood_ends_ = now + milliseconds(random_.between(5, 200));
+    mood_ends_ = now + milliseconds(random_.once_in(30) ? 3000 : random_.between(5, 200));
   }
   return mood_;
 }
