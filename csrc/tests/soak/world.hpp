@@ -19,15 +19,6 @@ namespace accel::soak {
 
 using Clock = std::chrono::steady_clock;
 
-// Sanitizers take that many times as long.
-#if defined(ACCEL_SANITIZE_thread)
-constexpr uint64_t kSlow = 8;
-#elif defined(ACCEL_SANITIZE_address)
-constexpr uint64_t kSlow = 3;
-#else
-constexpr uint64_t kSlow = 1;
-#endif
-
 // What a thread is doing, so that one that hangs is found and named.
 class Activity {
  public:
