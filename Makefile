@@ -136,6 +136,10 @@ simulate-long: $(VENV)/.test ## 100,000 seeds of the consensus simulation; inter
 	mkdir -p build
 	accel chain simulate --seeds 0..100000 --progress build/simulate-long.json
 
+.PHONY: twins-long
+twins-long: $(VENV)/.test ## 180,000 scenarios of validators that run twice, and of some that must fork
+	accel chain simulate --twins tests/consensus/twins_long.json
+
 .PHONY: mutants
 mutants: $(VENV)/.test ## plant every known bug in the consensus engine and find it; the table in docs/consensus-simulation.md
 	python tools/mutant_table.py docs/consensus-simulation.md
@@ -191,6 +195,11 @@ isa: $(VENV)/.ci ## on emulated CPUs without AVX2, ADX ...: the right kernels, a
 fuzz: $(VENV)/.ci ## every libFuzzer target for FUZZ_SECONDS each
 	$(call build,asan)
 	tools/run_fuzzers.sh build/asan/csrc/fuzz $(FUZZ_SECONDS)
+
+.PHONY: fuzz-consensus
+fuzz-consensus: $(VENV)/.test ## events, certificates, messages and log bytes against the consensus engine, at length
+	HYPOTHESIS_PROFILE=long python -m pytest -q tests/consensus -m "not long" $(PYTEST_ARGS) \
+	  -k "fuzz or tampered or any_bytes or whose_bytes_were_changed or any_damage or arbitrary_files"
 
 .PHONY: aarch64
 # Not the tests that fork a process with threads: there qemu-user itself (7.2) stops on an assertion of its own.

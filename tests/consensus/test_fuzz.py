@@ -1,4 +1,7 @@
-"""Fuzzing a core with events and bytes: typed errors, never a crash, never a second signature or another decision."""
+"""Fuzzing a core with events, bytes and logs: typed errors, never a crash, a second signature or another decision.
+
+``make fuzz-consensus`` runs these with a hundred times the examples.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,19 @@ from accel.consensus import Core, EventError, MessageError, Validator, Validator
 from accel.consensus import actions as a
 from accel.consensus import events as e
 from accel.consensus import messages as m
+from accel.consensus.driver import ENTRY_CORE
+from accel.consensus.errors import ConsensusError
+from accel.consensus.records import DecisionRecord, decode_record, encode_record
+from accel.consensus.wal import WriteAheadLog
 
+from .memory_disk import MemoryDisk
 from .network import CONFIG, block_id, key, signature, validator_set
 from .solo import Solo
 
 BLOCKS = (b"A", b"B")
 IDS = (m.NIL, *map(block_id, BLOCKS))
 N = 4
+EXAMPLES = settings().max_examples  # of the profile
 
 few_heights = st.sampled_from([1, 1, 1, 1, 2, 2, 3])
 few_rounds = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 60_000])
@@ -63,7 +72,7 @@ statuses = st.builds(
     bitmaps,
 )
 wild_votes = st.builds(m.Vote, wide, wide, wide, st.binary(max_size=40), wide, st.binary(max_size=70))
-messages = votes | proposals | decisions | statuses | wild_votes
+messages = votes | proposals | decisions | certificates | statuses | wild_votes
 events = (
     st.builds(e.Received, st.integers(0, 5), messages)
     | st.builds(e.Received, wide, votes)
@@ -115,11 +124,12 @@ class Watch:
             return [e.Verified(action.id, ok, valid)]
         if isinstance(action, a.Deliver):
             assert action.height == len(self.delivered) + 1
+            assert action.block_id == block_id(action.block) == action.certificate.block_id
             self.delivered[action.height] = action.block_id
         return []
 
 
-@settings(max_examples=300)
+@settings(max_examples=6 * EXAMPLES)
 @given(
     st.integers(0, N),
     st.lists(st.tuples(events, st.booleans(), st.sampled_from([True, True, True, False])), max_size=60),
@@ -134,7 +144,7 @@ def test_any_events(me: int, given_events: list[tuple[Any, bool, bool]]) -> None
             assert watch.core.decision == decided
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * EXAMPLES)
 @given(st.lists(st.tuples(events, st.booleans()), max_size=40))
 def test_what_does_not_verify_changes_nothing_but_counters(given_events: list[tuple[Any, bool]]) -> None:
     """A core that is given forgeries besides says and does what one without them does."""
@@ -159,7 +169,7 @@ def test_any_bytes_from_peers_leave_a_core_as_it_was(pieces: list[bytes]) -> Non
     assert (solo.core.height, solo.core.round, solo.core.decision) == (1, 0, None)
 
 
-@settings(max_examples=100)
+@settings(max_examples=2 * EXAMPLES)
 @given(st.data())
 def test_a_quorum_decides_whatever_one_faulty_validator_sends(data: st.DataObject) -> None:
     """Three of four decide A; the fourth, and whoever else, may say anything in between, in its own name."""
@@ -181,3 +191,52 @@ def test_a_quorum_decides_whatever_one_faulty_validator_sends(data: st.DataObjec
         else:
             solo.precommit(0, IDS[1], validator)
     assert solo.core.decision.certificate.block_id == IDS[1]
+
+
+def decided() -> list[Any]:
+    """What the log of a validator holds that has locked, precommitted and decided A."""
+    solo = Solo(3)
+    solo.propose(0, b"A")
+    solo.prevote(0, IDS[1], 0, 1)
+    solo.precommit(0, IDS[1], 0, 1)
+    return solo.records
+
+
+RECORDS = decided()
+
+
+@settings(max_examples=6 * EXAMPLES)
+@given(st.integers(1, len(RECORDS)), st.data())
+def test_no_damage_to_the_log_changes_what_was_decided(synced: int, data: st.DataObject) -> None:
+    """A log with changed, cut or added bytes is refused, or gives the same decision, or is one that ended before it."""
+    disk = MemoryDisk()
+    log = WriteAheadLog(disk)
+    for number, record in enumerate(RECORDS):
+        log.append(ENTRY_CORE, encode_record(record))
+        if number >= synced or number == len(RECORDS) - 1:  # one sync for many records, then one for each
+            log.sync()
+    (name,) = disk.names()
+    raw = bytearray(disk.read(name))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(raw)))
+        what = data.draw(st.sampled_from(["change", "cut", "add", "repeat"]))
+        if what == "change" and at < len(raw):
+            raw[at] ^= data.draw(st.integers(1, 255))
+        elif what == "cut":
+            del raw[at : at + data.draw(st.integers(1, 200))]
+        elif what == "add":
+            raw[at:at] = data.draw(st.binary(max_size=40))
+        else:
+            raw[at:at] = raw[at : at + data.draw(st.integers(1, 200))]
+    disk.truncate(name, 0)
+    disk.write(name, 0, bytes(raw))
+    disk.sync(name)
+    try:
+        found = [decode_record(entry.payload) for entry in WriteAheadLog(disk).recovered]
+        core = Core(CONFIG._replace(public_key=key(3)), 1, validator_set([1] * N), found)
+    except ConsensusError:
+        return
+    assert found == RECORDS[: len(found)]
+    delivered = [action for action in core.step(e.Start()) if isinstance(action, a.Deliver)]
+    knows = any(isinstance(record, DecisionRecord) for record in found)
+    assert [action.block for action in delivered] == ([b"A"] if knows else [])

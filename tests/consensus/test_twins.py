@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import pytest
 
 from accel.consensus.errors import ScenarioError
-from accel.consensus.twins import Scenario, Space, load, overlap, run_scenario, run_twins
+from accel.consensus.twins import Scenario, Space, load, overlap, run_scenario, run_twins, sides
 
 FILE = Path(__file__).parent / "twins.json"
+LONG_FILE = FILE.with_name("twins_long.json")
 HALVES = (0, 0, 0, 1, 1, 1)  # 0, 1, 2 | 3, 0', 1'
 
 
@@ -45,6 +47,63 @@ def test_twins_of_more_than_a_third_fork_and_are_named() -> None:
     assert result.named == (0, 1)
     assert result.decided[2] == "0@0"
     assert result.decided[3] == "0'@0"
+
+
+def twins_of(powers: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Sets of twins of which the first leads; of equal powers one of each size."""
+    rest = range(1, len(powers))
+    found = [(0, *more) for size in range(len(powers)) for more in itertools.combinations(rest, size)]
+    return list({tuple(sorted(powers[i] for i in twins)): twins for twins in found}.values())
+
+
+@pytest.mark.parametrize(
+    "powers", [(1,) * 4, (1,) * 5, (1,) * 6, (1,) * 7, (3, 1, 1, 1, 1), (1, 3, 1, 1, 1), (3, 2, 2, 2, 1), (2, 2, 1)]
+)
+def test_twins_fork_exactly_if_the_others_can_be_parted(powers: tuple[int, ...]) -> None:
+    """Split along the parts they must; where there are none, no split of a round in two forks."""
+    everybody = range(len(powers))
+    for twins in twins_of(powers):
+        parted = sides(powers, twins)
+        if len(powers) - len(twins) < 2:
+            assert parted is None  # one honest validator, or none, does not disagree
+            continue
+        nodes = [*everybody, *twins]
+        if parted is not None:
+            group = [0 if i in twins or i in parted[0] else 1 for i in everybody] + [1] * len(twins)
+            result = run_scenario(Scenario(powers, twins, (0,), ((tuple(group),) * 3,)))
+            assert result.forked, (twins, parted)
+            assert set(result.named) == set(twins)
+            continue
+        space = Space("rounds", powers, twins, (0,))
+        assert len(nodes) == space.two_way_splits.bit_length()
+        forks = [n for n in range(space.size) if run_scenario(space.scenario(n)).forked]
+        assert not forks, (twins, forks[:3])
+
+
+@pytest.mark.parametrize(("n", "least"), [(4, 2), (5, 3), (6, 4), (7, 3), (8, 4), (9, 5), (10, 4), (100, 34)])
+def test_how_many_twins_of_equal_power_can_fork(n: int, least: int) -> None:
+    """A third is not enough: with n = 6, quorums of 5 share 4."""
+    powers = (1,) * n
+    assert sides(powers, tuple(range(least))) is not None
+    assert sides(powers, tuple(range(least - 1))) is None
+    assert least == overlap(powers)
+
+
+def test_power_alone_does_not_fork() -> None:
+    """As powerful as the least overlap of two quorums, which is 3 here, and not an overlap."""
+    powers = (3, 1, 1, 1, 1)
+    assert overlap(powers) == 3
+    assert sides(powers, (0,)) == ((1, 2), (3, 4))
+    assert sides(powers, (1, 2, 3)) is None
+
+
+@pytest.mark.long
+def test_the_long_scenarios_end_as_they_say() -> None:
+    """What ``make twins-long`` runs."""
+    report = run_twins(LONG_FILE)
+    assert report.violations == 0, [batch.failures for batch in report.batches if batch.violations]
+    for batch in report.batches:
+        assert (batch.forks > 0) == (batch.expect == "fork")
 
 
 def test_a_violation_is_written_out_as_a_file_that_runs_it_again(tmp_path: Path) -> None:

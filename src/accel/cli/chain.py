@@ -206,7 +206,7 @@ def _show(campaign: Campaign, totals: Totals, report: dict[str, Any]) -> None:
 @app.command("latency")
 @job
 def latency(
-    nodes: NodesOption = None, heights: HeightsOption = 20, jitter: JitterOption = 0.1, as_json: JsonOption = False
+    nodes: NodesOption = None, heights: HeightsOption = 100, jitter: JitterOption = 0.1, as_json: JsonOption = False
 ) -> int:
     """Measure commit latency in one-way delays, with all validators running and with as many crashed as may be."""
     cases = [(count, crashed) for count in nodes or [4, 16, 100] for crashed in sorted({0, (count - 1) // 3})]
@@ -218,12 +218,20 @@ def latency(
     if as_json:
         emit({"jitter": jitter, "heights": heights, "latencies": [asdict(result) for result in results]})
         return VALID
-    table = Table("validators", "crashed", "p50", "p99", "events", box=None)
+    kinds = ("all heights", "proposer runs", "proposer crashed")
+    table = Table("validators", "crashed", *(f"{kind}: {p}" for kind in kinds for p in ("p50", "p99")), box=None)
     for result in results:
-        p50, p99 = f"{result.delays_p50:.2f}", f"{result.delays_p99:.2f}"
-        table.add_row(str(result.nodes), str(result.crashed), p50, p99, f"{result.events:,}")
+        cells = [
+            "" if of is None else f"{delays:.2f}"
+            for of in (result.all, result.proposer_runs, result.proposer_crashed)
+            for delays in ((of.p50, of.p99) if of is not None else (0.0, 0.0))
+        ]
+        table.add_row(str(result.nodes), str(result.crashed), *cells)
     out.print(table)
-    out.print(f"in one-way delays, from the beginning of a height to its delivery; {heights} heights, ±{jitter:.0%}")
+    out.print(
+        f"in one-way delays (±{jitter:.0%}), from the beginning of a height to its delivery; {heights} heights; "
+        f"timeout of propose {results[0].propose_delays:.1f} delays"
+    )
     return VALID
 
 

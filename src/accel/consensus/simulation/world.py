@@ -10,7 +10,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from accel import sm3
 from accel.consensus.errors import MessageError
@@ -27,8 +27,6 @@ from accel.consensus.simulation.transcript import Transcript
 from accel.consensus.simulation.verifier import make_verifier
 
 __all__ = ["Outcome", "World", "run_seed"]
-
-_MOST_EVENTS = 2_000_000
 
 
 @dataclass(slots=True)
@@ -69,6 +67,8 @@ class World:
         scenario: The run's circumstances.
         transcript: Where to write what happens, or None.
     """
+
+    most_events: ClassVar[int] = 2_000_000
 
     def __init__(self, scenario: Scenario, transcript: Transcript | None = None) -> None:
         self.scenario = scenario
@@ -120,8 +120,8 @@ class World:
                 self._not_alive()
             self.now_us, _, call, args = heapq.heappop(heap)
             self._events += 1
-            if self._events > _MOST_EVENTS:
-                raise Violation("liveness", f"more than {_MOST_EVENTS} events")
+            if self._events > self.most_events:
+                raise Violation("liveness", f"more than {self.most_events} events")
             call(*args)
 
     def _is_done(self) -> bool:

@@ -4,7 +4,7 @@ from accel.consensus.twins.campaign import BatchReport, Failure, TwinsReport, ru
 from accel.consensus.twins.cluster import Result, run_scenario
 from accel.consensus.twins.files import Batch, load
 from accel.consensus.twins.generate import FAMILIES, Space
-from accel.consensus.twins.scenario import Scenario, Split, overlap
+from accel.consensus.twins.scenario import Scenario, Split, overlap, sides
 
 __all__ = [
     "FAMILIES",
@@ -20,4 +20,5 @@ __all__ = [
     "overlap",
     "run_scenario",
     "run_twins",
+    "sides",
 ]

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 from accel.consensus.errors import ScenarioError
 from accel.consensus.messages import MAX_VALIDATORS
 
-__all__ = ["STEPS", "Scenario", "Split", "node_names", "overlap"]
+__all__ = ["STEPS", "Scenario", "Split", "node_names", "overlap", "sides"]
 
 STEPS: Final = 3
 """Splits of a round: when its proposals, its prevotes and its precommits are delivered."""
@@ -45,8 +45,8 @@ class Scenario(NamedTuple):
 
     @property
     def may_fork(self) -> bool:
-        """Whether the twins are as powerful as two quorums' least overlap; below that no scenario forks."""
-        return self.twin_power >= overlap(self.powers)
+        """Whether some scenario of these twins forks: exactly if there are two `sides`."""
+        return sides(self.powers, self.twins) is not None
 
     def check(self) -> None:
         """Check that everything names nodes that there are.
@@ -74,6 +74,33 @@ def overlap(powers: tuple[int, ...]) -> int:
     """Return the least power that two quorums of validators with `powers` have in common: more than a third."""
     total = sum(powers)
     return 2 * (total * 2 // 3 + 1) - total
+
+
+def sides(powers: tuple[int, ...], twins: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Part the validators without a twin so that each part is a quorum together with the twins.
+
+    Two honest validators decide differently only on the precommits of two quorums, which have no honest validator in
+    common: so one that forks needs two such parts, and if there are two, a split along them forks. With n validators
+    of equal power and quorums of q, it takes 2 q − n twins.
+
+    Args:
+        powers: Voting power of each validator.
+        twins: The validators that run twice.
+
+    Returns:
+        The two parts, positions ascending; None if there are none.
+    """
+    total = sum(powers)
+    needed = total * 2 // 3 + 1 - sum(powers[twin] for twin in twins)
+    others = [validator for validator in range(len(powers)) if validator not in twins]
+    parts: dict[int, tuple[int, ...]] = {0: ()}  # by their power; of each power one
+    for validator in others:
+        parts = {power + powers[validator]: (*part, validator) for power, part in parts.items()} | parts
+    rest = sum(powers[validator] for validator in others)
+    least = min((power for power in parts if power >= max(needed, 1)), default=None)
+    if least is None or rest - least < max(needed, 1):
+        return None
+    return parts[least], tuple(validator for validator in others if validator not in parts[least])
 
 
 def node_names(scenario: Scenario) -> list[str]:
