@@ -124,7 +124,7 @@ class Watch:
             return [e.Verified(action.id, ok, valid)]
         if isinstance(action, a.Deliver):
             assert action.height == len(self.delivered) + 1
-            assert action.block_id == block_id(action.block) == action.certificate.block_id
+            assert action.block_id == action.certificate.block_id
             self.delivered[action.height] = action.block_id
         return []
 
@@ -193,7 +193,7 @@ def test_a_quorum_decides_whatever_one_faulty_validator_sends(data: st.DataObjec
     assert solo.core.decision.certificate.block_id == IDS[1]
 
 
-def decided() -> list[Any]:
+def log_of_a_decision() -> list[Any]:
     """What the log of a validator holds that has locked, precommitted and decided A."""
     solo = Solo(3)
     solo.propose(0, b"A")
@@ -202,7 +202,7 @@ def decided() -> list[Any]:
     return solo.records
 
 
-RECORDS = decided()
+RECORDS = log_of_a_decision()
 
 
 @settings(max_examples=6 * EXAMPLES)

@@ -50,6 +50,7 @@ COMPILED: Final = cython.compiled
 _ADMIT: Final = ""
 
 _MAX_SENDER: Final = 65_535
+_MESSAGES: Final = (Vote, Proposal, Decision, Certificate, Status)  # a union would be made anew for each message
 
 _Accused: TypeAlias = set[tuple[int, int, int, int]]
 
@@ -62,7 +63,7 @@ def check_received(sender: int, message: Message) -> None:
     """
     if not 0 <= sender <= _MAX_SENDER:
         raise EventError(f"sender: expected 0 to {_MAX_SENDER}, got {sender}")
-    if not isinstance(message, Vote | Proposal | Decision | Certificate | Status):
+    if not isinstance(message, _MESSAGES):
         raise EventError(f"message: expected a message, got {type(message).__name__}")
 
 
