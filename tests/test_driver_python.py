@@ -191,8 +191,9 @@ def test_names() -> None:
         validate.validate("python:nobody")
 
 
-def test_entry_points(tmp_path: Path) -> None:
-    """A driver that is installed is found by its name, in a process that has not heard of it."""
+@pytest.fixture
+def pointed(tmp_path: Path) -> dict[str, str]:
+    """An environment in which a driver is installed, and something that is none."""
     (tmp_path / "pointed.py").write_text(
         textwrap.dedent("""
             import accel.driver, hashlib
@@ -206,6 +207,15 @@ def test_entry_points(tmp_path: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pointed\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[accel.drivers]\npointed = pointed:Pointed\nlost = nowhere:Gone\n")
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+
+def run_python(code: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_entry_points(pointed: dict[str, str]) -> None:
+    """A driver that is installed is found by its name, in a process that has not heard of it."""
     code = """
         from accel import driver, validate
         assert "pointed" in driver.names()
@@ -217,9 +227,23 @@ def test_entry_points(tmp_path: Path) -> None:
         except Exception as error:
             print(type(error).__name__, error)
         """
-    command, env = [sys.executable, "-c", textwrap.dedent(code)], {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    done = run_python(textwrap.dedent(code), pointed)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.splitlines()
     assert first == "pointed 1"
     assert second.startswith("DeviceError device: the entry point 'lost' (nowhere:Gone) is no driver")
+
+
+def test_entry_points_open(pointed: dict[str, str]) -> None:
+    """Likewise by `accel.open_device`, also beside another device."""
+    code = """
+        import accel
+        with accel.open_device("cpu+python:pointed,x") as both:
+            print(both.infos[1].product)
+        with accel.open_device("pointed", audit="full", fallback=False) as device:
+            print(accel.sm3.hash_many([b"abc"], device=device)[0, :4].tobytes().hex())
+        """
+    done = run_python(textwrap.dedent(code), pointed)
+    assert done.stdout.split() == ["pointed", "66c7f0f4"], done.stderr
+    refused = run_python("import accel; accel.open_device('lost')", pointed)
+    assert "DeviceError: device: the entry point 'lost' (nowhere:Gone) is no driver" in refused.stderr

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
 from accel import _native
 from accel._calls import native_device, plan_of
+from accel._entry_points import add_drivers
 from accel.batch import ByteArray
 from accel.errors import AccelError, ArgumentError, RequestCancelled
 
@@ -155,6 +156,7 @@ class Device:
         given: object = name
         if not isinstance(given, str):
             raise TypeError(f"name: expected str, got {type(given).__name__}")
+        add_drivers(name)
         self._name = name
         self._audit = audit
         self._native = _native.Device(
@@ -259,6 +261,7 @@ def open_device(
         TypeError: An argument has another type.
         ArgumentError: An argument has another value.
         DeviceError: There is no such device, or it does not work; the sentence says which.
+        ImportError: It is a driver in Python, found by its entry point, and cffi is not there (extra ``drivers``).
     """
     return Device(
         name,

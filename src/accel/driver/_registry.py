@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from importlib import metadata
 
+from accel._entry_points import driver_name, driver_points
 from accel.driver._contract import load
 from accel.driver._driver import Driver
 from accel.driver._table import Table
 from accel.errors import ArgumentError, DeviceError
-
-GROUP = "accel.drivers"
 
 # Tables stay as they are until the process ends: a device may be open longer than its driver has a name.
 _tables: list[Table] = []
@@ -73,14 +71,7 @@ def remove(name: str) -> None:
 
 def names() -> list[str]:
     """Names of drivers that were added, and of entry points in the group ``accel.drivers``."""
-    return sorted(_names | {point.name for point in metadata.entry_points(group=GROUP)})
-
-
-def _base(device: str) -> str:
-    """The driver's name in a device's: behind ``fault:FAULT:`` and ``python:``, before a comma."""
-    while device.startswith("fault:") and device.count(":") > 1:
-        device = device.split(":", 2)[2]
-    return device.removeprefix("python:").split(",", 1)[0]
+    return sorted(_names | {point.name for point in driver_points()})
 
 
 def resolve(device: str) -> None:
@@ -92,10 +83,10 @@ def resolve(device: str) -> None:
     Raises:
         DeviceError: The entry point does not load, or is no `Driver`.
     """
-    name = _base(device)
+    name = driver_name(device)
     if name in _names:
         return
-    for point in metadata.entry_points(group=GROUP, name=name):
+    for point in driver_points(name):
         try:
             add(name, point.load())
         except Exception as error:
