@@ -4,23 +4,39 @@
 
 namespace accel::runtime {
 
-const uint32_t* RingKeys::handles_for(const Work& work, bool idle) {
-  if (work.ring == nullptr || link_.caps().max_keys == 0 || !link_.has_flag(ACCEL_COMMAND_HANDLES)) return nullptr;
+bool RingKeys::takes(const Work& work) const {
+  if (work.ring == nullptr || link_.caps().max_keys == 0 || !link_.has_flag(ACCEL_COMMAND_HANDLES)) return false;
+  return work.ring->size() != 0 && work.ring->size() <= link_.caps().max_keys;
+}
+
+std::optional<RingKeys::Missing> RingKeys::missing(const Work& work) const {
+  if (!takes(work)) return std::nullopt;
   const std::shared_ptr<const sm2::RingLifetime> ring = work.ring->lifetime().lock();
-  const size_t keys = work.ring->size();
-  if (keys == 0 || keys > link_.caps().max_keys) return nullptr;
+  for (const Loaded& loaded : loaded_) {
+    if (loaded.ring.lock() == ring) return std::nullopt;
+  }
+  const uint8_t* const keys = work.ring->key(0);
+  return Missing{ring, {keys, keys + 64 * work.ring->size()}};
+}
+
+void RingKeys::load(const Missing& missing) {
+  const size_t count = missing.keys.size() / 64;
+  make_room(count);
+  Loaded loaded{missing.ring, std::vector<uint32_t>(count), ++uses_};
+  if (!link_.load_keys(missing.keys.data(), count, loaded.handles.data())) loaded.handles.clear();
+  loaded_.push_back(std::move(loaded));
+}
+
+const uint32_t* RingKeys::handles_for(const Work& work) {
+  if (!takes(work)) return nullptr;
+  const std::shared_ptr<const sm2::RingLifetime> ring = work.ring->lifetime().lock();
   ++uses_;
   for (Loaded& loaded : loaded_) {
     if (loaded.ring.lock() != ring) continue;
     loaded.last_use = uses_;
     return loaded.handles.empty() ? nullptr : loaded.handles.data();
   }
-  if (!idle) return nullptr;
-  make_room(keys);
-  Loaded loaded{ring, std::vector<uint32_t>(keys), uses_};
-  if (!link_.load_keys(work.ring->key(0), keys, loaded.handles.data())) loaded.handles.clear();
-  loaded_.push_back(std::move(loaded));
-  return loaded_.back().handles.empty() ? nullptr : loaded_.back().handles.data();
+  return nullptr;
 }
 
 // Rings that are freed go first, then those used longest ago.

@@ -205,13 +205,14 @@ void Worker::stage(Slot& slot, Piece piece) {
   }
   Request& request = *piece.request;
   const Work& work = request.work();
+  if (count(State::kFree) == slots_.size()) load_ring(request);
   accel_status status = ACCEL_OK;
   std::string sentence;
   {
     const Request::Pin pin(request);
     if (pin) {
       try {
-        const uint32_t* const handles = ring_keys_.handles_for(work, count(State::kFree) == slots_.size());
+        const uint32_t* const handles = ring_keys_.handles_for(work);
         slot.command =
             arena_->stage(slot_number(slot), work, piece.begin, piece.end, handles, is_certified_by_points(work));
       } catch (const Error& error) {  // the caller's memory has changed meanwhile
@@ -234,6 +235,16 @@ void Worker::stage(Slot& slot, Piece piece) {
   slot.lost_at = after_ns(now_ns(), options_.command_timeout_ns);
   slot.cancel_asked = false;
   staged_.push_back(slot_number(slot));
+}
+
+// Not under the pin that staging takes: who cancels the request must not wait for the driver.
+void Worker::load_ring(Request& request) {
+  std::optional<RingKeys::Missing> missing;
+  {
+    const Request::Pin pin(request);
+    if (pin) missing = ring_keys_.missing(request.work());
+  }
+  if (missing) ring_keys_.load(*missing);
 }
 
 bool Worker::enqueue_staged() {

@@ -77,6 +77,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   bool step();
   bool take_work();
   void stage(Slot& slot, Piece piece);
+  void load_ring(Request& request);
   bool enqueue_staged();
   bool collect();
   void finish(Slot& slot, const accel_completion& completion);

@@ -33,8 +33,8 @@ struct Behaviour {
   std::atomic<int> flip{0};        // one answer of it is wrong
   std::atomic<int> enqueue_fails{0};
   std::atomic<int> reset_fails{0};
-  std::atomic<int> hang{0};                        // enqueue_burst does not return before `release`
-  std::atomic<int> close_hangs{0}, stats_hang{0};  // nor do these
+  std::atomic<int> hang{0};                                       // enqueue_burst does not return before `release`
+  std::atomic<int> close_hangs{0}, stats_hang{0}, load_hangs{0};  // nor do these
   std::atomic<bool> release{false};
   std::atomic<bool> accept_all{false};  // every signature is valid
   std::atomic<bool> wrong_points{false};
@@ -141,6 +141,7 @@ class FakeDevice {
 
   int32_t load(const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* handles) {
     behaviour_->loads++;
+    hang(behaviour_->load_hangs);
     return keys_.load({keys, stride}, count, handles) ? ACCEL_DRIVER_OK : ACCEL_DRIVER_NO_MEMORY;
   }
   int32_t unload(const uint32_t* handles, uint64_t count) {

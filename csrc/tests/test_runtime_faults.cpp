@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "runtime/log.hpp"
 #include "runtime_testing.hpp"
+#include "sm2/keyring.hpp"
 
 namespace accel::runtime::testing {
 namespace {
@@ -217,6 +218,32 @@ TEST(RuntimeFaults, ADriverThatHangsIsGivenUp) {
   rig.fake().lose = 1;  // what hung is still on the device when that is closed, and may be written until then
   rig.fake().release = true;
   EXPECT_TRUE(eventually([&] { return rig.fake().closes == 1; }));
+}
+
+TEST(RuntimeFaults, CancellingDoesNotWaitForADriverThatLoadsKeys) {
+  Rig rig;
+  rig.open();
+  const sm2::testing::Signed& items = signed_items();
+  size_t bad_index;
+  const sm2::KeyRing ring({items.signers.data(), 64}, items.signers.size() / 64,
+                          sm2::Identity(nullptr, ACCEL_SM2_NO_ZA), 0, &bad_index);
+  Batch batch(100);
+  Work work = batch.verify_digest();
+  work.keys = {};
+  work.ring = &ring;
+  work.indices = {batch.indices.data()};
+  const uint64_t loads = rig.fake().loads;
+  rig.fake().load_hangs = 1;
+  const auto request = rig.device->submit(std::move(work), Priority::kVote, UINT64_MAX, true, nullptr);
+  EXPECT_TRUE(eventually([&] { return rig.fake().loads != loads; }));
+  std::atomic<bool> cancelled{false};
+  std::thread canceller([&] {
+    request->close(ACCEL_CANCELLED, "");
+    cancelled = true;
+  });
+  EXPECT_TRUE(eventually([&] { return cancelled.load(); }));
+  rig.fake().release = true;
+  canceller.join();
 }
 
 // Closing a handle waits no longer for a driver than any call does, also for one that is in quarantine.
