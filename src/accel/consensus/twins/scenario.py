@@ -45,7 +45,7 @@ class Scenario(NamedTuple):
 
     @property
     def may_fork(self) -> bool:
-        """Whether some scenario of these twins forks: exactly if there are two `sides`."""
+        """Whether some scenario of these twins forks, which is so exactly if they have two `sides`."""
         return sides(self.powers, self.twins) is not None
 
     def check(self) -> None:
