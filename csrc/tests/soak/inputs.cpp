@@ -13,6 +13,7 @@ namespace accel::soak {
 namespace {
 
 constexpr size_t kLongestMessage = 300, kTrees = 12;
+constexpr uint64_t kRingMemory = uint64_t{4} << 20;  // no tables that grow while it is used
 constexpr uint32_t kRules[] = {ACCEL_MERKLE_RFC9162, ACCEL_MERKLE_CHAINMAKER, ACCEL_MERKLE_BCOS};
 
 void require(bool holds, const char* what) {
@@ -58,8 +59,8 @@ Inputs::Inputs(size_t count, uint64_t seed) {
   ask_golden(std::max<size_t>(1, count / 256));
   make_trees(seed + 2);
   const auto* const id = reinterpret_cast<const uint8_t*>(ACCEL_SM2_DEFAULT_ID);
-  require(accel_sm2_keyring_new(nullptr, &ring, nullptr, signers.data(), 64, id, ACCEL_SM2_DEFAULT_ID_LENGTH, 0,
-                                kSigners) == ACCEL_OK,
+  require(accel_sm2_keyring_new(nullptr, &ring, nullptr, signers.data(), 64, id, ACCEL_SM2_DEFAULT_ID_LENGTH,
+                                kRingMemory, kSigners) == ACCEL_OK,
           "making a ring");
 }
 

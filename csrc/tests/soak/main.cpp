@@ -279,7 +279,8 @@ void Soak::print_memory() const {
 
 int run(const Settings& settings) {
   setenv("ACCEL_DRIVERHOST", ACCEL_SOAK_DRIVERHOST, 0);
-  mallopt(M_ARENA_MAX, 2);  // an arena for every thread that ever was takes minutes to come to an end
+  setenv("ACCEL_ADAPTIVE_TABLES", "0", 0);  // which grow, within their bound, for as long as this takes
+  mallopt(M_ARENA_MAX, 2);                  // an arena for every thread that ever was takes minutes to come to an end
   std::printf("accel_soak --seconds %" PRIu64 " --seed %" PRIu64 " --clients %" PRIu64 " --posts %" PRIu64
               " --patience %" PRIu64 " --largest %" PRIu64 "\n",
               settings.seconds, settings.seed, settings.clients, settings.posts, settings.patience, settings.largest);
