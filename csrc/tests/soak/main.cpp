@@ -45,7 +45,7 @@ constexpr const char* kUsage =
 // Resident memory may grow by this in the second half of a run: a small part of a page for each of its calls, and more
 // than what it wavers by, as handles of three devices come and go.
 constexpr double kMostGrowthKibPerSecond = 32;
-constexpr size_t kSamplesForSlope = 12;
+constexpr size_t kSamplesForSlope = 6;  // fewer say nothing: runs of a minute or less
 
 bool parse(int count, char** arguments, Settings* settings) {
   for (int i = 1; i < count; i += 2) {
