@@ -151,7 +151,7 @@ TEST(DevicesSim96, AFileThatMakesNoSenseIsSaid) {
     host.log = [](void* context, int32_t, const char* message) { *static_cast<std::string*>(context) = message; };
     accel_driver_device* device = nullptr;
     const accel_driver& driver = *find("sim:" + options).driver;
-    EXPECT_EQ(ACCEL_DRIVER_NO_DEVICE, driver.probe(options.c_str()));
+    EXPECT_EQ(nullptr, driver.probe);  // it could not say why
     EXPECT_EQ(ACCEL_DRIVER_NO_DEVICE, driver.open(options.c_str(), &host, &device));
     return heard;
   };
