@@ -10,9 +10,9 @@ build=$(realpath -m "${1:?usage: tools/example_hardware.sh BUILD}")
 cmake -S examples/driver -B "$build/driver" -Daccel_DIR="$(python -m accel.config --cmakedir)" -DCMAKE_BUILD_TYPE=Release >/dev/null
 cmake --build "$build/driver"
 for device in plugin plugin-inproc; do
-  accel validate "$device:$build/driver/example_driver.so" --junit "$build/$device.xml" --html "$build/$device.html"
+  accel validate "$device:$build/driver/example_driver.so" --deadline 60 --junit "$build/$device.xml" --html "$build/$device.html"
 done
-if accel validate "fault:accept-s-zero:plugin:$build/driver/example_driver.so" --fail-fast >/dev/null; then
+if accel validate "fault:accept-s-zero:plugin:$build/driver/example_driver.so" --deadline 60 --fail-fast >/dev/null; then
   echo "a driver with a fault passes" >&2
   exit 1
 fi
