@@ -219,7 +219,7 @@ def test_entry_points(pointed: dict[str, str]) -> None:
     code = """
         from accel import driver, validate
         assert "pointed" in driver.names()
-        report = validate.validate("fault:none:python:pointed,x", deadline=30)
+        report = validate.validate("fault:none:python:pointed,x", deadline=60)
         assert report.passed, report.first_failure
         print(report.product)
         try:
