@@ -390,7 +390,7 @@ def test_what_came_before_its_round_counts_in_it() -> None:
     solo.propose(1, A)
     solo.precommit(1, NIL, 0)
     found = [action for action in solo.actions if isinstance(action, a.Broadcast)]
-    assert said(found) == [(m.PREVOTE, 1, ID_A)]
+    assert said(found) == [(m.PREVOTE, 0, NIL), (m.PRECOMMIT, 0, NIL), (m.PREVOTE, 1, ID_A)]
 
 
 # ---------------------------------------------------------------------- lines 57 to 67
@@ -452,6 +452,60 @@ def test_the_last_round_does_not_end() -> None:
     solo.go_to(m.MAX_ROUND)
     assert solo.timeout(PRECOMMIT, m.MAX_ROUND) == []
     assert solo.core.round == m.MAX_ROUND
+
+
+# ---------------------------------------------------------------------- a round that is left has been voted in
+
+
+def test_who_leaves_a_round_without_votes_votes_nil_there() -> None:
+    """After a crash nobody may know any more why the round ended, and the others need this power to end it."""
+    solo = Solo(3)
+    assert said(solo.timeout(PRECOMMIT, 0)) == [(m.PREVOTE, 0, NIL), (m.PRECOMMIT, 0, NIL)]
+    solo = Solo(3)
+    solo.propose(0, A)
+    assert said(solo.timeout(PRECOMMIT, 0)) == [(m.PRECOMMIT, 0, NIL)]
+    solo = Solo(3)
+    solo.propose(0, A)
+    solo.prevote(0, ID_A, 0, 1)
+    assert said(solo.timeout(PRECOMMIT, 0)) == []
+
+
+def test_who_passes_over_rounds_votes_nil_in_the_last_of_them() -> None:
+    """The honest power that ended it is enough to bring everybody there; rounds further back need nobody."""
+    solo = Solo(3)
+    solo.propose(0, A)
+    solo.prevote(4, NIL, 0)
+    assert said(solo.precommit(4, NIL, 1)) == [(m.PREVOTE, 3, NIL), (m.PRECOMMIT, 3, NIL)]
+    assert solo.core.round == 4
+
+
+def test_after_a_crash_in_the_next_round_the_others_get_what_they_need() -> None:
+    """Node 3 alone knew the precommits that ended round 0; it has forgotten them, and its own are in its log."""
+    solo = Solo(3)
+    solo.propose(0, A)
+    solo.precommit(0, NIL, 0, 1, 2)
+    solo.timeout(PRECOMMIT, 0)
+    solo.timeout(PROPOSE, 1)
+    again = Solo(3, records=solo.records)
+    assert again.core.round == 1
+    status = m.Status(1, 0, 2, True, NIL, 4, bytes([0b0011]), bytes([0b0011]))
+    sent = [x.message for x in of(a.Send, again.receive(status, sender=0))]
+    assert [(v.kind, v.round, v.block_id) for v in sent if isinstance(v, m.Vote)][:2] == [
+        (m.PREVOTE, 0, ID_A),
+        (m.PRECOMMIT, 0, NIL),
+    ]
+
+
+def test_who_resumes_with_a_proposal_votes_in_no_earlier_round() -> None:
+    """What was to be said there was said before the proposal was intended."""
+    solo = Solo(1)
+    solo.timeout(PRECOMMIT, 0)
+    solo.signer = False
+    solo.give(e.Proposed(1, 1, ID_B, B))
+    assert solo.records[-1].intent.kind == m.PROPOSAL
+    again = Solo(1, records=solo.records)
+    assert again.core.round == 1
+    assert said(again.actions) == []
 
 
 # ---------------------------------------------------------------------- power

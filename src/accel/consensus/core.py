@@ -381,11 +381,11 @@ class Core:
         The same content signed twice is no double signature. A proposal is not made again, since its block is not in
         the log; its round is left to the timeout.
         """
+        self._round = intent.round
         if intent.kind == PROPOSAL:
             self._proposed = intent.round
             self._start_round(intent.round)
             return
-        self._round = intent.round
         self._current = self._heard.at(intent.round)
         self._step = _PREVOTE if intent.kind == PREVOTE else _PRECOMMIT
         self._vote(intent.kind, intent.block_id)
@@ -394,6 +394,8 @@ class Core:
     def _start_round(self, round_: cython.int) -> None:
         """StartRound (lines 11 to 21). The proposer has a timeout too: its application may stay silent."""
         ended: cython.int = self._round
+        if round_ > ended:
+            self._vote_before(round_)
         self._round = round_
         self._step = _PROPOSE
         self._heard.forget_old(round_)
@@ -589,6 +591,14 @@ class Core:
         """Intend a vote: it is signed when the intent is durable, and counts when it is signed."""
         if self._may_sign:
             self._intend(Intent(kind, self._height, self._round, NO_ROUND, block_id), b"", None)
+
+    @cython.cfunc
+    def _vote_before(self, round_: cython.int) -> None:
+        """Vote nil in the round before, if it has not: after a crash nobody may know why that round ended."""
+        done: cython.int = self._step if self._round == round_ - 1 else 0
+        self._round = round_ - 1
+        for kind in (PREVOTE, PRECOMMIT)[done:]:
+            self._vote(kind, NIL)
 
     @cython.cfunc
     def _propose(self, block_id: bytes, valid_round: int, block: bytes, certificate: Certificate | None) -> None:
