@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -120,6 +121,21 @@ constexpr Field kSchema[] = {
 #undef FIELD
 #undef CHOICE
 
+// What came from a file or a command line, for a sentence: one line, which ends where it ends.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) {
+      out += c;
+      continue;
+    }
+    char escaped[5];
+    std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+    out += escaped;
+  }
+  return out;
+}
+
 std::string full_name(const Field& field) { return std::string(field.section) + "." + std::string(field.name); }
 
 const Field& find(std::string_view section, std::string_view name) {
@@ -128,7 +144,7 @@ const Field& find(std::string_view section, std::string_view name) {
   std::string known;
   for (const Field& field : kSchema)
     if (field.section == section) known.append(known.empty() ? "" : ", ").append(field.name);
-  const std::string came = std::string(section) + "." + std::string(name);
+  const std::string came = printable(section) + "." + printable(name);
   if (!known.empty()) throw ConfigError(came + ": no such field; [" + std::string(section) + "] has " + known);
   for (const Field& field : kSchema)
     if (known.find(field.section) == std::string::npos) known.append(known.empty() ? "" : ", ").append(field.section);
@@ -138,7 +154,7 @@ const Field& find(std::string_view section, std::string_view name) {
 std::string text_of(const toml::node& node) {
   std::ostringstream out;
   node.visit([&](const auto& value) { out << value; });
-  return out.str();
+  return printable(out.str());
 }
 
 std::string wanted(const Field& field) {
@@ -184,8 +200,8 @@ void apply(Config& config, const toml::table& document) {
   for (const auto& [section, content] : document) {
     const toml::table* const table = content.as_table();
     if (table == nullptr)
-      throw ConfigError(std::string(section.str()) + ": expected a section, [" + std::string(section.str()) +
-                        "], got " + text_of(content));
+      throw ConfigError(printable(section.str()) + ": expected a section, [" + printable(section.str()) + "], got " +
+                        text_of(content));
     if (table->empty()) {
       const bool known = std::any_of(std::begin(kSchema), std::end(kSchema),
                                      [&, name = section.str()](const Field& field) { return field.section == name; });

@@ -55,6 +55,7 @@ TEST(ModelConfig, RefusesWithTheFieldWhatCameAndWhatIsWanted) {
   EXPECT_EQ(refused("[chip]\ncores = [9]\n"),
             "test.toml: chip.cores: expected a whole number from 1 to 4096, got [ 9 ]");
   EXPECT_EQ(refused("[chip]\ncore = 9\n"), "test.toml: chip.core: no such field; [chip] has cores");
+  EXPECT_EQ(refused("[chip]\n\"a\\u0000\\n\" = 9\n"), "test.toml: chip.a\\x00\\x0a: no such field; [chip] has cores");
   EXPECT_EQ(refused("[link]\nkind = \"radio\"\n"),
             "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 'radio'");
   EXPECT_EQ(refused("[link]\nkind = 1\n"), "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 1");
