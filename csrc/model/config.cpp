@@ -186,7 +186,25 @@ void assign(Config& config, const Field& field, const toml::node& node) {
   throw ConfigError(full_name(field) + ": expected " + wanted(field) + ", got " + text_of(node));
 }
 
+// No name or word here has a letter beyond ASCII, and toml++ 3.3 must not see one outside of strings and comments: its
+// is_non_ascii_horizontal_whitespace says that control never gets where U+00A1 leads it.
+void require_ascii_before_comments(std::string_view document, const std::string& name) {
+  size_t line = 1;
+  bool in_comment = false;
+  for (const char c : document) {
+    if (c == '\n') {
+      ++line;
+      in_comment = false;
+    }
+    in_comment = in_comment || c == '#';
+    if (!in_comment && static_cast<unsigned char>(c) >= 0x80) {
+      throw ConfigError(name + ": line " + std::to_string(line) + ": expected ASCII but in comments");
+    }
+  }
+}
+
 toml::table parse(std::string_view document, const std::string& name) {
+  require_ascii_before_comments(document, name);
   try {
     return toml::parse(document, name);
   } catch (const toml::parse_error& error) {
@@ -249,13 +267,13 @@ Config Config::from_file(const std::string& path) {
 
 void Config::set(std::string_view name, std::string_view value) {
   const size_t dot = name.find('.');
-  require(dot != std::string_view::npos, std::string(name) + ": expected a field as SECTION.NAME");
+  require(dot != std::string_view::npos, printable(name) + ": expected a field as SECTION.NAME");
   const Field& field = find(name.substr(0, dot), name.substr(dot + 1));
   // Words may come without their quotation marks, as a command line has them.
   const bool bare = !field.is_number() && value.find('"') == std::string_view::npos;
   const std::string quote = bare ? "\"" : "";
   const toml::table table = parse("value = " + quote + std::string(value) + quote, full_name(field));
-  require(table.size() == 1, full_name(field) + ": expected " + wanted(field) + ", got " + std::string(value));
+  require(table.size() == 1, full_name(field) + ": expected " + wanted(field) + ", got " + printable(value));
   assign(*this, field, *table.get("value"));
 }
 

@@ -44,6 +44,7 @@ TEST(ModelConfig, ADocumentSetsWhatItNames) {
   EXPECT_EQ(config.link_bits_per_second(), 2'400'000u);
   EXPECT_EQ(config.dispatcher.window, Config::sim96().dispatcher.window);
   EXPECT_EQ(Config::from_toml("", "empty.toml").chip.cores, 96u);
+  EXPECT_EQ(Config::from_toml("# d\xc3\xa9j\xc3\xa0 vu\n[chip]  # \xe6\xa0\xb8\n", "comments.toml").chip.cores, 96u);
 }
 
 TEST(ModelConfig, RefusesWithTheFieldWhatCameAndWhatIsWanted) {
@@ -56,6 +57,7 @@ TEST(ModelConfig, RefusesWithTheFieldWhatCameAndWhatIsWanted) {
             "test.toml: chip.cores: expected a whole number from 1 to 4096, got [ 9 ]");
   EXPECT_EQ(refused("[chip]\ncore = 9\n"), "test.toml: chip.core: no such field; [chip] has cores");
   EXPECT_EQ(refused("[chip]\n\"a\\u0000\\n\" = 9\n"), "test.toml: chip.a\\x00\\x0a: no such field; [chip] has cores");
+  EXPECT_EQ(refused("[chip]\ncor\xc2\xa1s = 9\n"), "test.toml: line 2: expected ASCII but in comments");
   EXPECT_EQ(refused("[link]\nkind = \"radio\"\n"),
             "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 'radio'");
   EXPECT_EQ(refused("[link]\nkind = 1\n"), "test.toml: link.kind: expected one of \"lanes\", \"baud\", got 1");
@@ -90,6 +92,7 @@ TEST(ModelConfig, SetTakesWordsWithAndWithoutQuotationMarks) {
   config.set("dispatcher.policy", "\"first_free\"");
   EXPECT_EQ(static_cast<Policy>(config.dispatcher.policy), Policy::kFirstFree);
   EXPECT_THROW(config.set("dispatcher", "1"), ConfigError);
+  EXPECT_THROW(config.set("chip.cores", "\xc2\xa1"), ConfigError);
   EXPECT_THROW(config.set("chip.cores", ""), ConfigError);
   EXPECT_THROW(config.set("chip.cores", "8\nother = 9"), ConfigError);
   EXPECT_THROW(config.set("chip.cores", "99999999999999999999"), ConfigError);
