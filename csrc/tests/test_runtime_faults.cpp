@@ -206,7 +206,7 @@ TEST(RuntimeFaults, WithoutFallbackAResetDeviceTriesAgain) {
 // A call that hangs is waited for no longer, and when it returns at last it does no harm.
 TEST(RuntimeFaults, ADriverThatHangsIsGivenUp) {
   Rig rig;
-  rig.options.trust.call_timeout_ns = 100 * kMillisecond * kSlow;
+  rig.options.trust.call_timeout_ns = 500 * kMillisecond * kSlow;
   rig.open();
   rig.fake().hang = 1;
   Batch batch(3000);
@@ -251,7 +251,7 @@ TEST(RuntimeFaults, ADriverThatHangsAtItsEndIsGivenUp) {
   for (const auto field : {&Behaviour::close_hangs, &Behaviour::stats_hang}) {
     for (const bool quarantined : {false, true}) {
       Rig rig;
-      rig.options.trust.call_timeout_ns = 250 * kMillisecond * kSlow;  // of opening, too, on a machine that is busy
+      rig.options.trust.call_timeout_ns = 400 * kMillisecond * kSlow;  // of opening, too, on a machine that is busy
       rig.open();
       (rig.fake().*field) = 1;
       if (quarantined) {
