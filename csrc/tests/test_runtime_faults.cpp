@@ -251,7 +251,7 @@ TEST(RuntimeFaults, ADriverThatHangsAtItsEndIsGivenUp) {
   for (const auto field : {&Behaviour::close_hangs, &Behaviour::stats_hang}) {
     for (const bool quarantined : {false, true}) {
       Rig rig;
-      rig.options.trust.call_timeout_ns = 400 * kMillisecond * kSlow;  // of opening, too, on a machine that is busy
+      rig.options.trust.call_timeout_ns = 250 * kMillisecond;  // of opening, too, on a machine that is busy
       rig.open();
       (rig.fake().*field) = 1;
       if (quarantined) {
