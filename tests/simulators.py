@@ -6,8 +6,7 @@ import importlib.util
 import os
 import shutil
 
-import pytest
-
+import needs
 from accel import config
 
 
@@ -25,4 +24,4 @@ def require(*programs: str) -> None:
     """Skip the test, and say so, where one of the programs is missing."""
     for program in programs:
         if shutil.which(program, path=environment()["PATH"]) is None:
-            pytest.skip(f"{program} is not there")
+            needs.missing(f"{program} is not there")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import accel
+import needs
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,7 +35,7 @@ FLOORS = {
 def native(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     program = os.environ.get("ACCEL_BENCH_PROGRAM")
     if program is None:
-        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
+        needs.missing("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
     return subprocess.run(
         [ROOT / program, *arguments],
         env=os.environ | environment,
@@ -131,7 +132,7 @@ def test_scripts(script: str, arguments: list[str], key: str) -> None:
 def test_verifier_program() -> None:
     program = os.environ.get("ACCEL_BENCH_PROGRAM")
     if program is None:
-        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_verifier_bench beside it")
+        needs.missing("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_verifier_bench beside it")
     command = [str((ROOT / program).with_name("accel_verifier_bench")), "--rounds", "1", "--seconds", "0.01"]
     run = subprocess.run([*command, "--json"], check=False, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr

@@ -21,6 +21,7 @@ typer_testing = pytest.importorskip("typer.testing")
 pytest.importorskip("msgspec")
 
 import accel  # noqa: E402
+import needs  # noqa: E402
 from accel import sm2, sm3  # noqa: E402
 from accel.bench import engine, measure, native, runner, workload  # noqa: E402
 from accel.bench import report as reports  # noqa: E402
@@ -431,7 +432,7 @@ def test_a_native_runner_that_is_not_there_or_fails(tmp_path: Path, monkeypatch:
 
 def test_the_native_runner_joins_the_report() -> None:
     if "ACCEL_BENCH_PROGRAM" not in os.environ:
-        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
+        needs.missing("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
     names = ["--operation", "sm3.hash", "--batch", "8"]
     run = process(*SHORT, *names, "--no-latency", "--no-peers", "--native", "--json")
     assert run.returncode == 0, run.stderr

@@ -17,6 +17,7 @@ certificates = pytest.importorskip("accel.certificates")
 
 from asn1crypto import pem  # noqa: E402
 
+import needs  # noqa: E402
 from accel import EncodingError  # noqa: E402
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -90,7 +91,6 @@ def test_a_flipped_bit_in_any_part_is_noticed(certificates_directory: Path):
 
 # ----------------------------------------------------------------------------------- ones made by OpenSSL
 
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
 
 EXTENSIONS = """\
 [req]
@@ -140,7 +140,7 @@ def workshop(tmp_path: Path) -> Workshop:
     return Workshop(tmp_path)
 
 
-@needs_openssl
+@needs.openssl
 def test_all_issuers_of_one_name_are_tried(workshop: Workshop):
     """Two authorities share a name; each leaf is attributed to the one that signed it, key identifier or not."""
     roots = []
@@ -167,7 +167,7 @@ def test_all_issuers_of_one_name_are_tried(workshop: Workshop):
             assert verdict.candidates[0] is verdict.issuer
 
 
-@needs_openssl
+@needs.openssl
 def test_an_id_that_is_none_of_the_modes_does_not_verify(workshop: Workshop):
     workshop.key("other")
     assert (
@@ -175,7 +175,7 @@ def test_an_id_that_is_none_of_the_modes_does_not_verify(workshop: Workshop):
     )
 
 
-@needs_openssl
+@needs.openssl
 def test_the_empty_id_is_told_apart(workshop: Workshop):
     workshop.key("default")
     assert verdicts(workshop.root("default", "/CN=Default"))["default.pem"].mode == "za-default-id"
@@ -187,7 +187,7 @@ def test_the_empty_id_is_told_apart(workshop: Workshop):
     assert verdicts(path)["empty.pem"].mode == "za-empty-id"
 
 
-@needs_openssl
+@needs.openssl
 def test_other_algorithms_are_not_checked_and_issue_nothing(workshop: Workshop):
     """An ECDSA root of the same name and an SM2 leaf: the leaf has no issuer, the root is not SM2."""
     workshop.key("real")
@@ -202,7 +202,7 @@ def test_other_algorithms_are_not_checked_and_issue_nothing(workshop: Workshop):
     assert found["leaf.pem"].status == "issuer-not-found"
 
 
-@needs_openssl
+@needs.openssl
 def test_notes_name_what_is_not_judged(workshop: Workshop):
     """An issuer that is no CA and a date out of range are noted; the signature is valid all the same."""
     workshop.key("top")
@@ -228,7 +228,7 @@ def test_notes_name_what_is_not_judged(workshop: Workshop):
 @pytest.fixture
 def root_pem(workshop: Workshop) -> bytes:
     if shutil.which("openssl") is None:
-        pytest.skip("no openssl command")
+        needs.missing("no openssl command")
     workshop.key("root")
     return workshop.root("root", "/CN=Root").read_bytes()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import pytest
 typer_testing = pytest.importorskip("typer.testing")
 pytest.importorskip("pyarrow")
 
+import needs  # noqa: E402
 from accel import _libcrypto, ledger, model  # noqa: E402
 from accel.cli.app import app  # noqa: E402
 from accel.demo import devices, rates  # noqa: E402
 from oracles import openssl, vectors  # noqa: E402
 
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
 SMALL = ["demo", "--count", "600", "--signers", "3", "--damaged", "24", "--seconds", "0.01"]
 
 
@@ -28,7 +27,7 @@ def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "measure", lambda *_: [])
 
 
-@needs_openssl
+@needs.openssl
 def test_a_small_demonstration(tmp_path: Path):
     result = typer_testing.CliRunner().invoke(app, [*SMALL, "--json", "--directory", str(tmp_path / "kept")])
     assert result.exit_code == 0, result.output
@@ -61,7 +60,7 @@ def check_devices(found: dict[str, Any]) -> None:
     assert ratio["assumptions"] == list(model.ASSUMPTIONS)
 
 
-@needs_openssl
+@needs.openssl
 @pytest.mark.usefixtures("no_clock")
 def test_the_demonstration_notices_a_wrong_verdict(monkeypatch: pytest.MonkeyPatch):
     """A verifier that passes one bad row: expectation, counts and OpenSSL all say so, and the exit code is 1."""
@@ -81,7 +80,7 @@ def test_the_demonstration_notices_a_wrong_verdict(monkeypatch: pytest.MonkeyPat
     assert "Something did not hold" in result.stdout
 
 
-@needs_openssl
+@needs.openssl
 @pytest.mark.usefixtures("no_clock")
 def test_measured_and_modelled_figures_stand_apart():
     """No line has both words but the one with the ratio, and each figure has the word that is its own."""
@@ -98,7 +97,7 @@ def test_measured_and_modelled_figures_stand_apart():
     assert re.search('docs/accelerator-model.md, "(.*)"', result.stdout)[1] in page.read_text(encoding="utf-8")
 
 
-@needs_openssl
+@needs.openssl
 @pytest.mark.usefixtures("no_clock")
 @pytest.mark.parametrize("wrong", ["verdict", "root", "sm2_verify", "sm3", "merkle"])
 def test_the_demonstration_notices_a_device_that_is_wrong(monkeypatch: pytest.MonkeyPatch, wrong: str):

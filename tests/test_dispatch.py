@@ -105,10 +105,12 @@ def test_the_best_kernel_without_a_feature(mask, missing):
     assert report(ACCEL_CPU_MASK=mask) == f"{left[0]} 1000 {','.join(left)}"
 
 
-@pytest.mark.skipif("avx512" not in accel.cpu_features(), reason="needs a CPU with AVX-512")
-def test_a_masked_kernel_cannot_be_forced():
-    line = report(ACCEL_CPU_MASK="avx512", ACCEL_KERNEL="sm3=avx512")
-    assert line.startswith("KernelError ACCEL_KERNEL: this CPU or its operating system cannot run sm3=avx512"), line
+@pytest.mark.parametrize("feature", ["avx512", "avx2"])  # each is the name of a kernel, too
+def test_a_masked_kernel_cannot_be_forced(feature):
+    if feature not in accel.cpu_features():
+        pytest.skip(f"needs a CPU with {feature}")
+    line = report(ACCEL_CPU_MASK=feature, ACCEL_KERNEL=f"sm3={feature}")
+    assert line.startswith(f"KernelError ACCEL_KERNEL: this CPU or its operating system cannot run sm3={feature}"), line
 
 
 def test_every_feature_has_its_kernel():
