@@ -224,13 +224,8 @@ class Core:
     @property
     def memory(self) -> dict[str, int]:
         """How much is kept, in ``rounds``, ``future``, ``pending``, ``undurable``, ``unsigned``; each has a limit."""
-        return {
-            "rounds": len(self._heard),
-            "future": len(self._future),
-            "pending": len(self._verifications),
-            "undurable": self._journal.undurable,
-            "unsigned": self._journal.unsigned,
-        }
+        kept = {"rounds": len(self._heard), "future": len(self._future), "pending": len(self._verifications)}
+        return kept | self._journal.sizes
 
     # ------------------------------------------------------------------ events
 
@@ -416,11 +411,11 @@ class Core:
 
     @cython.cfunc
     def _next_round(self) -> None:
-        if self._round >= MAX_ROUND:
+        if self._round < MAX_ROUND:
+            self._hit(67)
+            self._start_round(self._round + 1)
+        else:
             self._count("last_round")
-            return
-        self._hit(67)
-        self._start_round(self._round + 1)
 
     @cython.cfunc
     def _set_timer(self, timer: cython.int, base_us: int) -> None:
@@ -528,11 +523,10 @@ class Core:
 
     @cython.cfunc
     def _deliver(self) -> None:
-        decision = self._decision
-        assert decision is not None
+        assert self._decision is not None
         self._delivered = True
-        certificate = decision.certificate
-        self._out.append(Deliver(self._height, certificate.block_id, decision.block, certificate))
+        block, certificate = self._decision
+        self._out.append(Deliver(self._height, certificate.block_id, block, certificate))
 
     @cython.cfunc
     def _add_vote(self, vote: Vote, sender: int) -> None:
@@ -729,8 +723,8 @@ class Core:
         block = self._heard.valid_block(certificate.block_id)
         if block is None:
             self._count("block_missing")
-            return
-        self._learn(block, certificate)
+        else:
+            self._learn(block, certificate)
 
     @cython.cfunc
     def _add_late(self, message: Proposal | Vote | Decision | Certificate) -> None:
@@ -740,10 +734,8 @@ class Core:
             self._count("old_height")
         elif isinstance(message, Decision):
             self._compare_decisions(message, decided, self._previous)
-        else:
-            known = self._previous.known(message)
-            if known is not None:
-                self._accuse_if_different(known, message.statement())
+        elif (known := self._previous.known(message)) is not None:
+            self._accuse_if_different(known, message.statement())
 
     # ------------------------------------------------------------------ relay
 
@@ -777,18 +769,17 @@ class Core:
     @cython.cfunc
     def _accuse_if_different(self, first: Statement, second: Statement) -> None:
         """Keep evidence, once for each signer, type, height and round; it is reported when it is durable."""
+        key = accusation(first)
         if not differ(first, second):
             self._count("duplicate")
-            return
-        key = accusation(first)
-        if key not in self._accused:
+        elif key not in self._accused:
             self._accused.add(key)
             self._persist(EvidenceRecord(Evidence(first, second)))
 
     @cython.cfunc
     def _accuse_all(self, found: list[Evidence]) -> None:
-        for evidence in found:
-            self._accuse_if_different(evidence.first, evidence.second)
+        for first, second in found:
+            self._accuse_if_different(first, second)
 
     @cython.cfunc
     def _compare_decisions(self, other: Decision, own: Decision, heard: HeightVotes) -> None:

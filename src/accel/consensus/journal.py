@@ -33,14 +33,9 @@ class Journal:
         self._waiting = deque()
 
     @property
-    def undurable(self) -> int:
-        """Number of records that are not known to be durable."""
-        return len(self._undurable)
-
-    @property
-    def unsigned(self) -> int:
-        """Number of intents without a signature."""
-        return len(self._unsigned) + len(self._waiting)
+    def sizes(self) -> dict[str, int]:
+        """Number of records not known to be durable (``undurable``), and of intents not signed (``unsigned``)."""
+        return {"undurable": len(self._undurable), "unsigned": len(self._unsigned) + len(self._waiting)}
 
     def append(self, record: Record) -> int:
         """Note a record that is being persisted, and return its identifier."""
