@@ -22,13 +22,13 @@ int32_t open(const char* name, const accel_driver_host* host, accel_driver_devic
     }
     KernelDevice::Options options;
     options.caps = kernel_caps("cpu", kQueues, ACCEL_TIME_MEASURED);
-    *device_out = reinterpret_cast<accel_driver_device*>(new KernelDevice(host, std::move(options)));
+    *device_out = KernelDriver::release(std::make_unique<KernelDevice>(host, std::move(options)));
     return ACCEL_DRIVER_OK;
   });
 }
 
 }  // namespace
 
-constexpr accel_driver kCpuDriver = KernelDriver::table("cpu", probe, open);
+constexpr accel_driver kCpuDriver = KernelDriver::make("cpu", probe, open);
 
 }  // namespace accel::devices

@@ -12,6 +12,7 @@
 
 #include "base/error.hpp"
 #include "devices/command.hpp"
+#include "devices/driver_table.hpp"
 
 namespace accel::devices {
 namespace {
@@ -66,11 +67,8 @@ class FaultDevice {
     return ACCEL_DRIVER_OK;
   }
 
-  const accel_driver& driver() const { return *inner_.driver; }
-  accel_driver_device* inner() const { return device_; }
-  bool is(std::string_view name) const { return name_ == name; }
   bool has_queue(uint32_t queue) const { return queue < queues_.size(); }
-
+  int32_t caps(accel_device_caps* out) const { return driver().caps(device_, out); }
   int32_t register_buffer(void* address, uint64_t size) {
     const int32_t status = driver().register_buffer(device_, address, size);
     if (status == ACCEL_DRIVER_OK) buffers_.push_back({static_cast<uint8_t*>(address), size});
@@ -79,6 +77,16 @@ class FaultDevice {
   int32_t unregister_buffer(void* address) {
     std::erase_if(buffers_, [&](const Buffer& buffer) { return buffer.address == address; });
     return driver().unregister_buffer(device_, address);
+  }
+  int32_t load_keys(const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* out) {
+    if (driver().load_keys == nullptr) return ACCEL_DRIVER_UNSUPPORTED;
+    const int32_t status = driver().load_keys(device_, keys, stride, count, out);
+    if (status == ACCEL_DRIVER_OK && count != 0 && is(kRotatedHandles)) std::rotate(out, out + 1, out + count);
+    return status;
+  }
+  int32_t unload_keys(const uint32_t* handles, uint64_t count) {
+    if (driver().unload_keys == nullptr) return ACCEL_DRIVER_UNSUPPORTED;
+    return driver().unload_keys(device_, handles, count);
   }
   int32_t enqueue(uint32_t queue, const accel_command* commands, uint32_t count);
   int32_t dequeue(uint32_t queue, accel_completion* completions, uint32_t count);
@@ -102,6 +110,8 @@ class FaultDevice {
     uint8_t* address;
     uint64_t size;
   };
+  const accel_driver& driver() const { return *inner_.driver; }
+  bool is(std::string_view name) const { return name_ == name; }
   void pull(uint32_t queue);
   void complete(FaultQueue& queue, const accel_completion& completion);
   void write_beyond(const accel_command& command) const;
@@ -217,19 +227,6 @@ int32_t FaultDevice::reset() {
   return status;
 }
 
-FaultDevice& as_fault(accel_driver_device* device) { return *reinterpret_cast<FaultDevice*>(device); }
-
-template <typename Body>
-int32_t guarded(const Body& body) noexcept {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return ACCEL_DRIVER_NO_MEMORY;
-  } catch (...) {
-    return ACCEL_DRIVER_NO_DEVICE;
-  }
-}
-
 struct Parts {
   std::string_view fault, device;
 };
@@ -243,81 +240,21 @@ Parts split(std::string_view rest) {
 }
 
 int32_t open_fault(const char* name, const accel_driver_host* host, accel_driver_device** device_out) {
-  return guarded([&] {
-    const Parts parts = split(name);
-    auto device = std::make_unique<FaultDevice>(find(parts.device), parts.fault);
-    const int32_t status = device->open(host);
-    if (status == ACCEL_DRIVER_OK) *device_out = reinterpret_cast<accel_driver_device*>(device.release());
-    return status;
+  return no_exceptions([&]() -> int32_t {
+    try {
+      const Parts parts = split(name);
+      auto device = std::make_unique<FaultDevice>(find(parts.device), parts.fault);
+      const int32_t status = device->open(host);
+      if (status == ACCEL_DRIVER_OK) *device_out = DriverTable<FaultDevice>::release(std::move(device));
+      return status;
+    } catch (const Error&) {
+      return ACCEL_DRIVER_NO_DEVICE;
+    }
   });
 }
 
-int32_t caps(accel_driver_device* device, accel_device_caps* out) {
-  return as_fault(device).driver().caps(as_fault(device).inner(), out);
-}
-int32_t register_buffer(accel_driver_device* device, void* address, uint64_t size) {
-  return guarded([&] { return as_fault(device).register_buffer(address, size); });
-}
-int32_t unregister_buffer(accel_driver_device* device, void* address) {
-  return guarded([&] { return as_fault(device).unregister_buffer(address); });
-}
-int32_t load_keys(accel_driver_device* device, const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* out) {
-  FaultDevice& fault = as_fault(device);
-  if (fault.driver().load_keys == nullptr) return ACCEL_DRIVER_UNSUPPORTED;
-  const int32_t status = fault.driver().load_keys(fault.inner(), keys, stride, count, out);
-  if (status == ACCEL_DRIVER_OK && count != 0 && fault.is(kRotatedHandles)) std::rotate(out, out + 1, out + count);
-  return status;
-}
-int32_t unload_keys(accel_driver_device* device, const uint32_t* handles, uint64_t count) {
-  const FaultDevice& fault = as_fault(device);
-  if (fault.driver().unload_keys == nullptr) return ACCEL_DRIVER_UNSUPPORTED;
-  return fault.driver().unload_keys(fault.inner(), handles, count);
-}
-int32_t enqueue_burst(accel_driver_device* device, uint32_t queue, const accel_command* commands, uint32_t count) {
-  if (!as_fault(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_fault(device).enqueue(queue, commands, count); });
-}
-int32_t dequeue_burst(accel_driver_device* device, uint32_t queue, accel_completion* completions, uint32_t count) {
-  if (!as_fault(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_fault(device).dequeue(queue, completions, count); });
-}
-int32_t wait(accel_driver_device* device, uint32_t queue, uint64_t timeout_ns) {
-  if (!as_fault(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_fault(device).wait(queue, timeout_ns); });
-}
-int32_t cancel(accel_driver_device* device, uint32_t queue, uint64_t tag) {
-  if (!as_fault(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return as_fault(device).cancel(queue, tag);
-}
-int32_t stats(accel_driver_device* device, accel_driver_stat* out, uint32_t count) {
-  return as_fault(device).stats(out, count);
-}
-int32_t reset(accel_driver_device* device) {
-  return guarded([&] { return as_fault(device).reset(); });
-}
-void close_fault(accel_driver_device* device) { delete &as_fault(device); }
-
 // No descriptor: completions that are withheld or doubled do not show in the device's own.
-const accel_driver kFaultDriver = {
-    .abi_version = ACCEL_DRIVER_ABI_VERSION,
-    .struct_size = sizeof(accel_driver),
-    .name = "fault",
-    .probe = nullptr,
-    .open = open_fault,
-    .caps = caps,
-    .register_buffer = register_buffer,
-    .unregister_buffer = unregister_buffer,
-    .load_keys = load_keys,
-    .unload_keys = unload_keys,
-    .enqueue_burst = enqueue_burst,
-    .dequeue_burst = dequeue_burst,
-    .wait = wait,
-    .descriptor = nullptr,
-    .cancel = cancel,
-    .stats = stats,
-    .reset = reset,
-    .close = close_fault,
-};
+constexpr accel_driver kFaultDriver = DriverTable<FaultDevice>::make("fault", nullptr, open_fault);
 
 }  // namespace
 

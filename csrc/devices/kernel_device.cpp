@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
-#include <new>
 
 #include "base/error.hpp"
 #include "devices/command.hpp"
@@ -26,14 +24,14 @@ KernelDevice::KernelDevice(const accel_driver_host* host, Options options)
   }
 }
 
-int32_t KernelDevice::load(sm2::Strided keys, uint64_t count, uint32_t* handles_out) {
+int32_t KernelDevice::load_keys(const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* handles_out) {
   auto changed = std::make_shared<cpu::LoadedKeys>(*keys_now());
-  if (!changed->load(keys, count, handles_out)) return ACCEL_DRIVER_NO_MEMORY;
+  if (!changed->load({keys, stride}, count, handles_out)) return ACCEL_DRIVER_NO_MEMORY;
   publish(std::move(changed));
   return ACCEL_DRIVER_OK;
 }
 
-int32_t KernelDevice::unload(const uint32_t* handles, uint64_t count) {
+int32_t KernelDevice::unload_keys(const uint32_t* handles, uint64_t count) {
   auto changed = std::make_shared<cpu::LoadedKeys>(*keys_now());
   if (!changed->unload(handles, count)) return ACCEL_DRIVER_BAD_ARGUMENT;
   publish(std::move(changed));
@@ -47,10 +45,11 @@ int32_t KernelDevice::stats(accel_driver_stat* out, uint32_t count) const {
   return static_cast<int32_t>(first + options_.further(count > first ? out + filled : nullptr, count - filled));
 }
 
-void KernelDevice::reset() {
+int32_t KernelDevice::reset() {
   for (auto& queue : queues_) queue->clear();
   publish(std::make_shared<const cpu::LoadedKeys>());
   counters_.resets.fetch_add(1);
+  return ACCEL_DRIVER_OK;
 }
 
 accel_completion_status KernelDevice::run(uint32_t queue, const accel_command& command,
@@ -107,82 +106,5 @@ accel_device_caps kernel_caps(const char* name, uint32_t queues, accel_time_kind
   std::snprintf(caps.version, sizeof caps.version, "%s", ACCEL_VERSION);
   return caps;
 }
-
-int32_t no_exceptions(const std::function<int32_t()>& body) noexcept {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return ACCEL_DRIVER_NO_MEMORY;
-  } catch (...) {
-    return ACCEL_DRIVER_FAULT;
-  }
-}
-
-namespace {
-
-KernelDevice& as_device(accel_driver_device* device) { return *reinterpret_cast<KernelDevice*>(device); }
-
-template <typename Call>
-int32_t with_queue(accel_driver_device* device, uint32_t queue, const Call& call) {
-  WorkerQueue* const found = as_device(device).queue(queue);
-  if (found == nullptr) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return no_exceptions([&] { return call(*found); });
-}
-
-}  // namespace
-
-int32_t KernelDriver::caps(accel_driver_device* device, accel_device_caps* out) {
-  if (out->struct_size < sizeof(uint32_t)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  const uint32_t size = out->struct_size;
-  const accel_device_caps& all = as_device(device).caps();
-  std::memset(out, 0, size);
-  std::memcpy(out, &all, std::min<size_t>(size, sizeof all));
-  out->struct_size = size;
-  return ACCEL_DRIVER_OK;
-}
-
-// All memory of the process can be reached as it is.
-int32_t KernelDriver::register_buffer(accel_driver_device*, void*, uint64_t) { return ACCEL_DRIVER_OK; }
-int32_t KernelDriver::unregister_buffer(accel_driver_device*, void*) { return ACCEL_DRIVER_OK; }
-
-int32_t KernelDriver::load_keys(accel_driver_device* device, const uint8_t* keys, uint64_t stride, uint64_t count,
-                                uint32_t* handles_out) {
-  return no_exceptions([&] { return as_device(device).load({keys, stride}, count, handles_out); });
-}
-
-int32_t KernelDriver::unload_keys(accel_driver_device* device, const uint32_t* handles, uint64_t count) {
-  return no_exceptions([&] { return as_device(device).unload(handles, count); });
-}
-
-int32_t KernelDriver::enqueue_burst(accel_driver_device* device, uint32_t queue, const accel_command* commands,
-                                    uint32_t count) {
-  return with_queue(device, queue, [&](WorkerQueue& q) { return q.enqueue(commands, count); });
-}
-int32_t KernelDriver::dequeue_burst(accel_driver_device* device, uint32_t queue, accel_completion* completions,
-                                    uint32_t count) {
-  return with_queue(device, queue, [&](WorkerQueue& q) { return q.dequeue(completions, count); });
-}
-int32_t KernelDriver::wait(accel_driver_device* device, uint32_t queue, uint64_t timeout_ns) {
-  return with_queue(device, queue, [&](WorkerQueue& q) { return q.wait(timeout_ns); });
-}
-int32_t KernelDriver::descriptor(accel_driver_device* device, uint32_t queue) {
-  return with_queue(device, queue, [&](WorkerQueue& q) { return q.descriptor(); });
-}
-int32_t KernelDriver::cancel(accel_driver_device* device, uint32_t queue, uint64_t tag) {
-  return with_queue(device, queue, [&](WorkerQueue& q) { return q.cancel(tag); });
-}
-
-int32_t KernelDriver::stats(accel_driver_device* device, accel_driver_stat* out, uint32_t count) {
-  return as_device(device).stats(out, count);
-}
-
-int32_t KernelDriver::reset(accel_driver_device* device) {
-  return no_exceptions([&] {
-    as_device(device).reset();
-    return ACCEL_DRIVER_OK;
-  });
-}
-
-void KernelDriver::close(accel_driver_device* device) { delete &as_device(device); }
 
 }  // namespace accel::devices

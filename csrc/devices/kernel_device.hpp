@@ -10,6 +10,7 @@
 #include "accel/driver.h"
 #include "devices/counters.hpp"
 #include "devices/cpu_keys.hpp"
+#include "devices/driver_table.hpp"
 #include "devices/worker_queue.hpp"
 #include "sm2/kernel.hpp"
 
@@ -31,12 +32,25 @@ class KernelDevice {
 
   KernelDevice(const accel_driver_host* host, Options options);
 
-  WorkerQueue* queue(uint32_t i) { return i < queues_.size() ? queues_[i].get() : nullptr; }
-  const accel_device_caps& caps() const { return options_.caps; }
-  int32_t load(sm2::Strided keys, uint64_t count, uint32_t* handles_out);
-  int32_t unload(const uint32_t* handles, uint64_t count);
+  // As driver.h says of each.
+  bool has_queue(uint32_t queue) const { return queue < queues_.size(); }
+  int32_t caps(accel_device_caps* out) const { return give_caps(out, options_.caps); }
+  // All memory of the process can be reached as it is.
+  int32_t register_buffer(void*, uint64_t) { return ACCEL_DRIVER_OK; }
+  int32_t unregister_buffer(void*) { return ACCEL_DRIVER_OK; }
+  int32_t load_keys(const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* handles_out);
+  int32_t unload_keys(const uint32_t* handles, uint64_t count);
+  int32_t enqueue(uint32_t queue, const accel_command* commands, uint32_t count) {
+    return queues_[queue]->enqueue(commands, count);
+  }
+  int32_t dequeue(uint32_t queue, accel_completion* completions, uint32_t count) {
+    return queues_[queue]->dequeue(completions, count);
+  }
+  int32_t wait(uint32_t queue, uint64_t timeout_ns) { return queues_[queue]->wait(timeout_ns); }
+  int32_t descriptor(uint32_t queue) const { return queues_[queue]->descriptor(); }
+  int32_t cancel(uint32_t queue, uint64_t tag) { return queues_[queue]->cancel(tag); }
   int32_t stats(accel_driver_stat* out, uint32_t count) const;
-  void reset();
+  int32_t reset();
 
  private:
   accel_completion_status run(uint32_t queue, const accel_command& command, const std::atomic<bool>& stop) noexcept;
@@ -55,52 +69,6 @@ class KernelDevice {
 // What the kernels can do behind `queues` queues, under a name.
 accel_device_caps kernel_caps(const char* name, uint32_t queues, accel_time_kind time_kind);
 
-// The functions of drivers whose devices are KernelDevices.
-struct KernelDriver {
-  static int32_t caps(accel_driver_device* device, accel_device_caps* out);
-  static int32_t register_buffer(accel_driver_device* device, void* address, uint64_t size);
-  static int32_t unregister_buffer(accel_driver_device* device, void* address);
-  static int32_t load_keys(accel_driver_device* device, const uint8_t* keys, uint64_t stride, uint64_t count,
-                           uint32_t* handles_out);
-  static int32_t unload_keys(accel_driver_device* device, const uint32_t* handles, uint64_t count);
-  static int32_t enqueue_burst(accel_driver_device* device, uint32_t queue, const accel_command* commands,
-                               uint32_t count);
-  static int32_t dequeue_burst(accel_driver_device* device, uint32_t queue, accel_completion* completions,
-                               uint32_t count);
-  static int32_t wait(accel_driver_device* device, uint32_t queue, uint64_t timeout_ns);
-  static int32_t descriptor(accel_driver_device* device, uint32_t queue);
-  static int32_t cancel(accel_driver_device* device, uint32_t queue, uint64_t tag);
-  static int32_t stats(accel_driver_device* device, accel_driver_stat* out, uint32_t count);
-  static int32_t reset(accel_driver_device* device);
-  static void close(accel_driver_device* device);
-
-  // `open` makes a KernelDevice.
-  static constexpr accel_driver table(const char* name, decltype(accel_driver::probe) probe,
-                                      decltype(accel_driver::open) open) {
-    return {
-        .abi_version = ACCEL_DRIVER_ABI_VERSION,
-        .struct_size = sizeof(accel_driver),
-        .name = name,
-        .probe = probe,
-        .open = open,
-        .caps = caps,
-        .register_buffer = register_buffer,
-        .unregister_buffer = unregister_buffer,
-        .load_keys = load_keys,
-        .unload_keys = unload_keys,
-        .enqueue_burst = enqueue_burst,
-        .dequeue_burst = dequeue_burst,
-        .wait = wait,
-        .descriptor = descriptor,
-        .cancel = cancel,
-        .stats = stats,
-        .reset = reset,
-        .close = close,
-    };
-  }
-};
-
-// Calls body and turns what it throws into an accel_driver_error.
-int32_t no_exceptions(const std::function<int32_t()>& body) noexcept;
+using KernelDriver = DriverTable<KernelDevice>;
 
 }  // namespace accel::devices

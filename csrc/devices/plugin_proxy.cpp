@@ -21,6 +21,7 @@
 
 #include "base/error.hpp"
 #include "devices/command.hpp"
+#include "devices/driver_table.hpp"
 #include "devices/plugin.hpp"
 #include "devices/plugin_process.hpp"
 #include "devices/plugin_wire.hpp"
@@ -79,7 +80,7 @@ class ProxyDevice {
   ProxyDevice(PluginName name, const accel_driver_host* host) : name_(std::move(name)), host_(host) {}
 
   int32_t start();
-  const accel_device_caps& caps() const { return caps_; }
+  int32_t caps(accel_device_caps* out) const { return give_caps(out, caps_); }
   bool has_queue(uint32_t queue) const { return queue < queues_.size(); }
 
   int32_t register_buffer(void* address, uint64_t size);
@@ -476,25 +477,12 @@ int32_t ProxyDevice::reset() {
 
 void ProxyDevice::close() { end_process(); }
 
-ProxyDevice& as_proxy(accel_driver_device* device) { return *reinterpret_cast<ProxyDevice*>(device); }
-
-template <typename Body>
-int32_t guarded(const Body& body) noexcept {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return ACCEL_DRIVER_NO_MEMORY;
-  } catch (...) {
-    return ACCEL_DRIVER_FAULT;
-  }
-}
-
 int32_t open_proxy(const char* name, const accel_driver_host* host, accel_driver_device** device_out) {
-  return guarded([&]() -> int32_t {
+  return no_exceptions([&]() -> int32_t {
     try {
       auto device = std::make_unique<ProxyDevice>(split_plugin_name(name), host);
       const int32_t status = device->start();
-      if (status == ACCEL_DRIVER_OK) *device_out = reinterpret_cast<accel_driver_device*>(device.release());
+      if (status == ACCEL_DRIVER_OK) *device_out = DriverTable<ProxyDevice>::release(std::move(device));
       return status;
     } catch (const Error& error) {
       if (host != nullptr && host->log != nullptr) host->log(host->context, ACCEL_LOG_ERROR, error.what());
@@ -503,77 +491,7 @@ int32_t open_proxy(const char* name, const accel_driver_host* host, accel_driver
   });
 }
 
-int32_t proxy_caps(accel_driver_device* device, accel_device_caps* caps) {
-  const uint32_t size = caps->struct_size;
-  if (size < sizeof size) return ACCEL_DRIVER_BAD_ARGUMENT;
-  std::memset(caps, 0, size);
-  std::memcpy(caps, &as_proxy(device).caps(), std::min<size_t>(size, sizeof *caps));
-  caps->struct_size = size;
-  return ACCEL_DRIVER_OK;
-}
-int32_t proxy_register(accel_driver_device* device, void* address, uint64_t size) {
-  return guarded([&] { return as_proxy(device).register_buffer(address, size); });
-}
-int32_t proxy_unregister(accel_driver_device* device, void* address) {
-  return guarded([&] { return as_proxy(device).unregister_buffer(address); });
-}
-int32_t proxy_load(accel_driver_device* device, const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* out) {
-  return guarded([&] { return as_proxy(device).load_keys(keys, stride, count, out); });
-}
-int32_t proxy_unload(accel_driver_device* device, const uint32_t* handles, uint64_t count) {
-  return guarded([&] { return as_proxy(device).unload_keys(handles, count); });
-}
-int32_t proxy_enqueue(accel_driver_device* device, uint32_t queue, const accel_command* commands, uint32_t count) {
-  if (!as_proxy(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_proxy(device).enqueue(queue, commands, count); });
-}
-int32_t proxy_dequeue(accel_driver_device* device, uint32_t queue, accel_completion* completions, uint32_t count) {
-  if (!as_proxy(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_proxy(device).dequeue(queue, completions, count); });
-}
-int32_t proxy_wait(accel_driver_device* device, uint32_t queue, uint64_t timeout_ns) {
-  if (!as_proxy(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_proxy(device).wait(queue, timeout_ns); });
-}
-int32_t proxy_descriptor(accel_driver_device* device, uint32_t queue) {
-  if (!as_proxy(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return as_proxy(device).descriptor(queue);
-}
-int32_t proxy_cancel(accel_driver_device* device, uint32_t queue, uint64_t tag) {
-  if (!as_proxy(device).has_queue(queue)) return ACCEL_DRIVER_BAD_ARGUMENT;
-  return guarded([&] { return as_proxy(device).cancel(queue, tag); });
-}
-int32_t proxy_stats(accel_driver_device* device, accel_driver_stat* out, uint32_t count) {
-  return guarded([&] { return as_proxy(device).stats(out, count); });
-}
-int32_t proxy_reset(accel_driver_device* device) {
-  return guarded([&] { return as_proxy(device).reset(); });
-}
-void proxy_close(accel_driver_device* device) {
-  as_proxy(device).close();
-  delete &as_proxy(device);
-}
-
-const accel_driver kProxyDriver = {
-    .abi_version = ACCEL_DRIVER_ABI_VERSION,
-    .struct_size = sizeof(accel_driver),
-    .name = "plugin",
-    .probe = nullptr,
-    .open = open_proxy,
-    .caps = proxy_caps,
-    .register_buffer = proxy_register,
-    .unregister_buffer = proxy_unregister,
-    .load_keys = proxy_load,
-    .unload_keys = proxy_unload,
-    .enqueue_burst = proxy_enqueue,
-    .dequeue_burst = proxy_dequeue,
-    .wait = proxy_wait,
-    .descriptor = proxy_descriptor,
-    .cancel = proxy_cancel,
-    .stats = proxy_stats,
-    .reset = proxy_reset,
-    .close = proxy_close,
-};
+constexpr accel_driver kProxyDriver = DriverTable<ProxyDevice>::make("plugin", nullptr, open_proxy);
 
 }  // namespace
 

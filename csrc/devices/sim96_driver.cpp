@@ -122,7 +122,7 @@ int32_t open(const char* name, const accel_driver_host* host, accel_driver_devic
       modelled->ran(command, last, stop);
     };
     options.further = [modelled](accel_driver_stat* out, uint32_t count) { return modelled->further(out, count); };
-    *device_out = reinterpret_cast<accel_driver_device*>(new KernelDevice(host, std::move(options)));
+    *device_out = KernelDriver::release(std::make_unique<KernelDevice>(host, std::move(options)));
     return ACCEL_DRIVER_OK;
   });
 }
@@ -130,6 +130,6 @@ int32_t open(const char* name, const accel_driver_host* host, accel_driver_devic
 }  // namespace
 
 // Nothing to probe: a file that cannot be used is for open to refuse, which can say why.
-constexpr accel_driver kSim96Driver = KernelDriver::table("sim96", nullptr, open);
+constexpr accel_driver kSim96Driver = KernelDriver::make("sim96", nullptr, open);
 
 }  // namespace accel::devices

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "accel/driver.h"
+#include "devices/driver_table.hpp"
 #include "soak/random.hpp"
 
 namespace accel::soak {
@@ -59,8 +60,12 @@ class Chaos {
   int32_t open(const char* name, const accel_driver_host* host) {
     const char* options = nullptr;
     if (accel_driver_find(&handle_, &driver_, &options, name) != ACCEL_OK) return ACCEL_DRIVER_NO_DEVICE;
-    const int32_t status = driver_->open(options, host, &device_);
-    if (status != ACCEL_DRIVER_OK) device_ = nullptr;
+    const int32_t opened = driver_->open(options, host, &device_);
+    if (opened != ACCEL_DRIVER_OK) return device_ = nullptr, opened;
+    accel_device_caps caps = {};
+    caps.struct_size = sizeof caps;
+    const int32_t status = driver_->caps(device_, &caps);
+    queues_ = caps.queues;
     // A device is well while it is opened, or hardly any would be.
     mood_ends_ = Clock::now() + milliseconds(random_.between(50, 400));
     return status;
@@ -71,8 +76,19 @@ class Chaos {
   int32_t wait(uint32_t queue, uint64_t timeout_ns);
   int32_t reset();
 
-  const accel_driver& driver() const { return *driver_; }
-  accel_driver_device* device() const { return device_; }
+  // All devices of a soak have load_keys and unload_keys.
+  bool has_queue(uint32_t queue) const { return queue < queues_; }
+  int32_t caps(accel_device_caps* out) const { return driver_->caps(device_, out); }
+  int32_t register_buffer(void* address, uint64_t size) { return driver_->register_buffer(device_, address, size); }
+  int32_t unregister_buffer(void* address) { return driver_->unregister_buffer(device_, address); }
+  int32_t load_keys(const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* handles_out) {
+    return driver_->load_keys(device_, keys, stride, count, handles_out);
+  }
+  int32_t unload_keys(const uint32_t* handles, uint64_t count) { return driver_->unload_keys(device_, handles, count); }
+  int32_t cancel(uint32_t queue, uint64_t tag) {
+    return driver_->cancel == nullptr ? 0 : driver_->cancel(device_, queue, tag);
+  }
+  int32_t stats(accel_driver_stat* out, uint32_t count) { return driver_->stats(device_, out, count); }
 
  private:
   struct Ready {
@@ -89,6 +105,7 @@ class Chaos {
   accel_driver_handle* handle_ = nullptr;
   const accel_driver* driver_ = nullptr;
   accel_driver_device* device_ = nullptr;
+  uint32_t queues_ = 0;
   std::thread late_writes_;
 
   std::mutex mutex_;  // of what follows
@@ -240,72 +257,17 @@ int32_t Chaos::reset() {
   return ACCEL_DRIVER_FAULT;
 }
 
-Chaos& as_chaos(accel_driver_device* device) { return *reinterpret_cast<Chaos*>(device); }
-
 int32_t open_chaos(const char* name, const accel_driver_host* host, accel_driver_device** device_out) {
   const char* const inner = std::strchr(name, ';');
   if (inner == nullptr) return ACCEL_DRIVER_NO_DEVICE;
   auto device = std::make_unique<Chaos>(std::strtoull(name, nullptr, 10));
   const int32_t status = device->open(inner + 1, host);
-  if (status == ACCEL_DRIVER_OK) *device_out = reinterpret_cast<accel_driver_device*>(device.release());
+  if (status == ACCEL_DRIVER_OK) *device_out = devices::DriverTable<Chaos>::release(std::move(device));
   return status;
 }
-int32_t caps(accel_driver_device* device, accel_device_caps* out) {
-  return as_chaos(device).driver().caps(as_chaos(device).device(), out);
-}
-int32_t register_buffer(accel_driver_device* device, void* address, uint64_t size) {
-  return as_chaos(device).driver().register_buffer(as_chaos(device).device(), address, size);
-}
-int32_t unregister_buffer(accel_driver_device* device, void* address) {
-  return as_chaos(device).driver().unregister_buffer(as_chaos(device).device(), address);
-}
-int32_t load_keys(accel_driver_device* device, const uint8_t* keys, uint64_t stride, uint64_t count, uint32_t* out) {
-  return as_chaos(device).driver().load_keys(as_chaos(device).device(), keys, stride, count, out);
-}
-int32_t unload_keys(accel_driver_device* device, const uint32_t* handles, uint64_t count) {
-  return as_chaos(device).driver().unload_keys(as_chaos(device).device(), handles, count);
-}
-int32_t enqueue_burst(accel_driver_device* device, uint32_t queue, const accel_command* commands, uint32_t count) {
-  return as_chaos(device).enqueue(queue, commands, count);
-}
-int32_t dequeue_burst(accel_driver_device* device, uint32_t queue, accel_completion* completions, uint32_t count) {
-  return as_chaos(device).dequeue(queue, completions, count);
-}
-int32_t wait(accel_driver_device* device, uint32_t queue, uint64_t timeout_ns) {
-  return as_chaos(device).wait(queue, timeout_ns);
-}
-int32_t cancel(accel_driver_device* device, uint32_t queue, uint64_t tag) {
-  const accel_driver& driver = as_chaos(device).driver();
-  return driver.cancel == nullptr ? 0 : driver.cancel(as_chaos(device).device(), queue, tag);
-}
-int32_t stats(accel_driver_device* device, accel_driver_stat* out, uint32_t count) {
-  return as_chaos(device).driver().stats(as_chaos(device).device(), out, count);
-}
-int32_t reset(accel_driver_device* device) { return as_chaos(device).reset(); }
-void close_chaos(accel_driver_device* device) { delete &as_chaos(device); }
 
-// All devices of a soak have load_keys and unload_keys. No descriptor: late completions do not show in the device's
-// own.
-const accel_driver kDriver = {
-    .abi_version = ACCEL_DRIVER_ABI_VERSION,
-    .struct_size = sizeof(accel_driver),
-    .name = "chaos",
-    .probe = nullptr,
-    .open = open_chaos,
-    .caps = caps,
-    .register_buffer = register_buffer,
-    .unregister_buffer = unregister_buffer,
-    .load_keys = load_keys,
-    .unload_keys = unload_keys,
-    .enqueue_burst = enqueue_burst,
-    .dequeue_burst = dequeue_burst,
-    .wait = wait,
-    .descriptor = nullptr,
-    .cancel = cancel,
-    .stats = stats,
-    .reset = reset,
-    .close = close_chaos,
-};
+// No descriptor: late completions do not show in the device's own.
+constexpr accel_driver kDriver = devices::DriverTable<Chaos>::make("chaos", nullptr, open_chaos);
 
 }  // namespace
 
