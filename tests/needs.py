@@ -1,4 +1,4 @@
-"""Programs that some tests need and set-up installs: without them these are skipped by name, and in CI they fail."""
+"""What some tests need and CI provides: where it is missing they are skipped by name, and fail in CI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 COMPLETE = os.environ.get("ACCEL_TESTS_COMPLETE") == "1"
-"""Whether set-up has provided every program (``.ci/run`` says so): one that is missing is a failure then."""
+"""Whether everything has been provided (``.ci/run`` says so): what is missing is a failure then."""
 
 
 def missing(sentence: str) -> NoReturn:
