@@ -133,10 +133,15 @@ class _Program:
     def _follow(self) -> None:
         """Keep all its threads on the CPUs that the calling thread may use."""
         cpus = os.sched_getaffinity(0)
-        if cpus != self._cpus:
-            for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
-                os.sched_setaffinity(int(thread.name), cpus)
-            self._cpus = cpus
+        if cpus == self._cpus:
+            return
+        pinned: set[int] = set()
+        while threads := {int(task.name) for task in Path(f"/proc/{self._process.pid}/task").iterdir()} - pinned:
+            for thread in threads:
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.sched_setaffinity(thread, cpus)
+            pinned |= threads  # and look again: a thread inherits from the one that starts it
+        self._cpus = cpus
 
     def _send(self, *parts: bytes) -> None:
         try:
