@@ -17,6 +17,7 @@ import pytest
 
 from accel import sm3
 from accel.consensus.actions import Deliver
+from accel.consensus.events import TIMER_PREVOTE, TIMER_PROPOSE
 from accel.consensus.messages import (
     NIL,
     NO_ROUND,
@@ -198,6 +199,33 @@ def test_a_crash_comes_before_or_after_what_it_names() -> None:
     assert disk.read("last-sign-0") == b"a"
 
 
+def test_a_log_that_has_lost_what_was_signed_last() -> None:
+    """Known from what was synced, not from what the log or the last-sign state say of themselves."""
+
+    vote = bytes(4) + (15).to_bytes(4, "little") + bytes(17) + bytes([5]) + bytes(14)  # a frame of the log
+
+    def rolled_back(seed: int, step: int, *, rot: bool = False) -> tuple[int, bool]:
+        disk = SimulatedDisk(Random(seed), lambda _: None)
+        for offset, data in ((0, b"accelwal".ljust(32)), (32, vote), (72, vote)):
+            if offset == 72:
+                disk.write("last-sign-0", 0, bytes(28) + bytes([step]) + bytes(100))
+                disk.sync("last-sign-0")
+            disk.write("wal-0", offset, data)
+            disk.sync("wal-0")
+        if rot:
+            disk.rot("last-sign-0")
+        disk.roll_back(within_height=False)
+        return len(disk.read("wal-0")), disk.has_lost_signed
+
+    assert {rolled_back(seed, PREVOTE) for seed in range(40)} == {(32, True), (72, False), (112, False)}
+    limit = 255  # nothing was signed
+    for found in (
+        {rolled_back(seed, limit) for seed in range(40)},
+        {rolled_back(i, PREVOTE, rot=True) for i in range(40)},
+    ):
+        assert found == {(32, False), (72, False), (112, False)}
+
+
 # ------------------------------------------------------------------------------------------------- the checkers
 
 
@@ -219,12 +247,12 @@ class Watched:
         position = self.members.positions[node]
         return Vote(kind, 1, round_, block_id, position, self.sign(node, kind, block_id, round_))
 
-    def propose(self, block: bytes = BLOCK, round_: int = 0) -> None:
+    def propose(self, block: bytes = BLOCK, round_: int = 0, valid_round: int = NO_ROUND) -> None:
         """By the one whose turn it is, whether honest or not."""
         position = self.membership.validator_set(1).proposer(round_)
         node = self.members.nodes[position]
         block_id = sm3.new(block).digest()
-        proposal = Proposal(1, round_, NO_ROUND, block_id, position, bytes(64), block)
+        proposal = Proposal(1, round_, valid_round, block_id, position, bytes(64), block)
         if node in self.scenario.byzantine:
             self.checkers.signed_by_adversary(node, proposal)
         else:
@@ -307,6 +335,46 @@ def test_a_certificate_that_does_not_hold(watched: Watched) -> None:
             watched.checkers.delivered(0, wrong, 1)
 
 
+def test_a_block_proposed_as_new_again(watched: Watched) -> None:
+    """By a validator that was told of it, and would have to say in which round it became valid."""
+    turn = next(
+        r for r in range(1, 8) if watched.membership.validator_set(1).proposer(r) != watched.members.positions[3]
+    )
+    with watched.expect("justified"):
+        watched.propose(BLOCK, round_=turn)
+
+
+def test_a_nil_vote_needs_a_reason(watched: Watched) -> None:
+    checkers, membership = watched.checkers, watched.membership
+    for kind in (PREVOTE, PRECOMMIT):
+        with watched.expect("justified"):
+            checkers.sent(0, watched.vote(0, kind, NIL, 2), 2)
+    checkers.sent(1, watched.vote(1, PREVOTE, NIL, 2), 3)  # in passing: its own round is a later one
+    checkers.ran_out(0, TIMER_PROPOSE, 1, 1)
+    checkers.ran_out(0, TIMER_PREVOTE, 1, 3)
+    for round_ in (1, 3):
+        checkers.sent(0, watched.vote(0, PREVOTE if round_ == 1 else PRECOMMIT, NIL, round_), round_)
+    watched.propose(OTHER, round_=4)
+    position = membership.validator_set(1).proposer(4)
+    checkers.offered(0, Proposal(1, 4, NO_ROUND, OTHER_ID, position, bytes(64), OTHER))
+    checkers.sent(0, watched.vote(0, PREVOTE, NIL, 4), 4)
+    with watched.expect("justified"):
+        checkers.sent(0, watched.vote(0, PRECOMMIT, NIL, 4), 4)
+
+
+def test_nil_prevotes_of_two_thirds_are_a_reason(watched: Watched) -> None:
+    watched.all_vote(PREVOTE, NIL, 2)
+    watched.checkers.sent(0, watched.vote(0, PRECOMMIT, NIL, 2), 2)
+
+
+def test_after_a_crash_a_nil_vote_needs_no_reason(watched: Watched) -> None:
+    """Its timer may have run out before, or it was about to go to a later round."""
+    watched.checkers.crashed(0, 1)
+    watched.checkers.sent(0, watched.vote(0, PREVOTE, NIL, 2), 2)
+    with watched.expect("justified"):
+        watched.checkers.sent(1, watched.vote(1, PREVOTE, NIL, 2), 2)
+
+
 def test_two_votes_of_one_validator(watched: Watched) -> None:
     watched.all_vote(PREVOTE)
     with watched.expect("double signature"):
@@ -340,7 +408,7 @@ def test_a_lock_that_is_left_for_later_prevotes(watched: Watched) -> None:
     for node in (1, 2):
         watched.checkers.sent(node, watched.vote(node, PREVOTE, OTHER_ID, 4))
     watched.checkers.signed_by_adversary(3, watched.vote(3, PREVOTE, OTHER_ID, 4))
-    watched.propose(OTHER, round_=5)
+    watched.propose(OTHER, round_=5, valid_round=4)
     watched.checkers.sent(0, watched.vote(0, PREVOTE, OTHER_ID, 5))
 
 
@@ -366,7 +434,7 @@ def test_evidence_has_to_be_reported(watched: Watched) -> None:
         watched.checkers.settled(0)
     for block_id in (BLOCK_ID, NIL):
         watched.checkers.received(1, watched.vote(3, PREVOTE, block_id), 1, 0)
-    watched.checkers.crashed(1)
+    watched.checkers.crashed(1, 1)
     watched.checkers.settled(1)
 
 

@@ -1,4 +1,4 @@
-"""What must hold, checked on public outputs alone: messages sent, blocks delivered, evidence reported.
+"""What must hold, checked from outside: messages sent and heard, timers run out, blocks delivered, evidence reported.
 
 Nothing here looks into a core, and no rule of the engine is used to judge it: powers are added up, certificates and
 signatures checked a second time.
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from accel.consensus.actions import Deliver
+from accel.consensus.events import TIMER_PREVOTE, TIMER_PROPOSE
 from accel.consensus.messages import (
     NIL,
     NO_ROUND,
@@ -33,6 +34,8 @@ __all__ = ["CHECKS", "VALID_PREFIX", "Checkers", "Violation"]
 #: The application accepts a block that begins with this.
 VALID_PREFIX: Final = b"ok "
 
+_GIVES_UP: Final = {TIMER_PROPOSE: PREVOTE, TIMER_PREVOTE: PRECOMMIT}  # what is nil when a timer has run out
+
 #: What a violation can be.
 CHECKS: Final = {
     "agreement": "no two honest validators decide different blocks at a height, and none decides twice",
@@ -40,7 +43,7 @@ CHECKS: Final = {
     "certificate": "a decision comes with precommits of more than two thirds of the height's power",
     "double signature": "an honest validator signs at most one message for a height, round and step, crashes or not",
     "justified": "an honest validator precommits, leaves its lock, proposes again, or prevotes what is proposed again, "
-    "only with prevotes that exist",
+    "only with prevotes that exist; it votes nil in its round only for what it has heard, or after its timer",
     "evidence": "evidence holds and names who signed twice; who has seen two signatures in a round reports them",
     "liveness": "after the faults everybody decides within the bound",
     "recovery": "an honest validator starts again from its own disk, and nothing that it is sent ends it",
@@ -82,6 +85,8 @@ class Checkers:
         self._reported: dict[int, set[tuple[int, int]]] = {node: set() for node in range(scenario.nodes)}
         self._heard: dict[int, dict[tuple[int, int, int, int], tuple[bytes, int]]] = {}
         self._due: dict[int, set[tuple[int, int]]] = {}
+        self._nil_reasons: defaultdict[int, set[tuple[int, int, int]]] = defaultdict(set)  # (kind, height, round)
+        self._crashed_at = dict.fromkeys(range(scenario.nodes), 0)  # the last height it worked on before a crash
         self.evidence = 0
 
     # --- what is signed
@@ -95,8 +100,8 @@ class Checkers:
             self._proposed[message.height, message.round, message.block_id].add(message.valid_round)
             self._blocks[message.block_id] = message.block
 
-    def sent(self, node: int, message: Message) -> None:
-        """Check a message that honest `node` sends."""
+    def sent(self, node: int, message: Message, current: int | None = None) -> None:
+        """Check a message that honest `node` sends, in round `current` if that is known."""
         if not isinstance(message, Proposal | Vote):
             return
         members = self._membership.members(message.height)
@@ -115,7 +120,10 @@ class Checkers:
             return
         if isinstance(message, Proposal):
             self._check_proposal(node, message)
-        elif message.kind == PREVOTE:
+            return
+        if message.block_id == NIL and message.round == current:
+            self._check_nil(node, message)
+        if message.kind == PREVOTE:
             self._check_prevote(node, message)
         elif message.block_id != NIL:
             self._check_precommit(node, message)
@@ -123,6 +131,9 @@ class Checkers:
     def _check_proposal(self, node: int, proposal: Proposal) -> None:
         if self._membership.validator_set(proposal.height).proposer(proposal.round) != proposal.validator:
             raise Violation("validity", f"node {node} proposed out of turn: {place(proposal)}")
+        if proposal.valid_round == NO_ROUND and proposal.block_id in self._blocks:
+            raise Violation("justified", f"node {node} proposed as new what it had from before: {place(proposal)}")
+        self.offered(node, proposal)
         self._proposed[proposal.height, proposal.round, proposal.block_id].add(proposal.valid_round)
         self._blocks[proposal.block_id] = proposal.block
         if proposal.valid_round != NO_ROUND:
@@ -148,12 +159,22 @@ class Checkers:
         self._require_prevotes(node, vote.height, [vote.round], vote.block_id, "precommitted")
         self._precommits[node] = (vote.height, vote.round, vote.block_id)
 
-    def _require_prevotes(self, node: int, height: int, rounds: Iterable[int], block_id: bytes, what: str) -> None:
+    def _check_nil(self, node: int, vote: Vote) -> None:
+        """A nil vote in the round that the validator is in. Those that end an earlier round need no reason."""
+        if vote.height <= self._crashed_at[node] or (vote.kind, vote.height, vote.round) in self._nil_reasons[node]:
+            return
+        if vote.kind == PRECOMMIT and self._has_quorum(vote.height, vote.round, NIL):
+            return
+        raise Violation("justified", f"node {node} voted nil before its time: {place(vote)}, kind {vote.kind}")
+
+    def _has_quorum(self, height: int, round_: int, block_id: bytes) -> bool:
         members = self._membership.members(height)
-        for round_ in rounds:
-            voters = self._prevoters.get((height, round_, block_id), ())
-            if members.is_quorum(sum(members.powers[members.positions[voter]] for voter in voters)):
-                return
+        voters = self._prevoters.get((height, round_, block_id), ())
+        return members.is_quorum(sum(members.powers[members.positions[voter]] for voter in voters))
+
+    def _require_prevotes(self, node: int, height: int, rounds: Iterable[int], block_id: bytes, what: str) -> None:
+        if any(self._has_quorum(height, round_, block_id) for round_ in rounds):
+            return
         raise Violation(
             "justified",
             f"node {node} {what} block {block_id.hex()[:8]} at height {height} without prevotes of two thirds",
@@ -207,8 +228,18 @@ class Checkers:
         if first != message.block_id:
             self._due.setdefault(node, set()).add((height, message.validator))
 
-    def crashed(self, node: int) -> None:
-        """Forget what `node` was told: it has."""
+    def offered(self, node: int, proposal: Proposal) -> None:
+        """Note a proposal that honest `node` is told or makes: it may refuse it."""
+        self._nil_reasons[node].add((PREVOTE, proposal.height, proposal.round))
+
+    def ran_out(self, node: int, timer: int, height: int, round_: int) -> None:
+        """Note that a timer of honest `node` has run out: it may give up what it waited for."""
+        if timer in _GIVES_UP:
+            self._nil_reasons[node].add((_GIVES_UP[timer], height, round_))
+
+    def crashed(self, node: int, height: int) -> None:
+        """Forget what `node`, which worked on `height`, was told: it has."""
+        self._crashed_at[node] = max(self._crashed_at[node], height)
         self._heard.pop(node, None)
         self._due.pop(node, None)
 

@@ -15,6 +15,8 @@ _HISTORY: Final = 8  # syncs that can be rolled back
 _HEADER_BYTES: Final = 32
 _FRAME_BYTES: Final = 25  # before the record: its type, then that of what an intent is to sign
 _VOTE: Final = 5
+_STEP_AT: Final = 28  # in a slot of the last-sign state
+_SIGNED_STEPS: Final = (1, 2, 3)  # of a limit: 0 or 255
 _INTENTS: Final = {1: LOG_WRITES[1], 2: LOG_WRITES[2], 3: LOG_WRITES[3]}
 _RECORDS: Final = {2: LOG_WRITES[4], 3: LOG_WRITES[5], 4: LOG_WRITES[6]}
 
@@ -43,6 +45,9 @@ class SimulatedDisk:
         self._history: list[tuple[int, dict[str, bytes]]] = []
         #: The height that is being worked on: how far a log may lose its end and the last-sign state still know enough.
         self.height = 0
+        self._signed_end = ("", 0)
+        #: Whether the log has lost what was durable when the newest signature was recorded, which says so.
+        self.has_lost_signed = False
         #: Calls that fail from now on: "write", "sync".
         self.failing: set[str] = set()
 
@@ -83,8 +88,9 @@ class SimulatedDisk:
         self._unsynced = [write for write in self._unsynced if write[0] != name]
         self._durable[name] = self._seen[name]
         if name.startswith("wal-"):
-            logs = {log: data for log, data in self._durable.items() if log.startswith("wal-")}
-            self._history = [*self._history[1 - _HISTORY :], (self.height, logs)]
+            self._history = [*self._history[1 - _HISTORY :], (self.height, self._logs())]
+        elif _is_signature(self._durable[name]):
+            self._signed_end = _end(self._logs())
         self._reached((point, 1))
 
     def remove(self, name: str) -> None:
@@ -127,9 +133,11 @@ class SimulatedDisk:
             kept = {name: data for name, data in self._durable.items() if not name.startswith("wal-")}
             if self._random.randrange(2):
                 choices = choices[-3:]
-            self._durable = {**kept, **self._random.choice(choices)}
+            logs = self._random.choice(choices)
+            self._durable = {**kept, **logs}
             self._seen = dict(self._durable)
             self._history = []
+            self.has_lost_signed = self.has_lost_signed or _end(logs) < self._signed_end
 
     def rot(self, name: str) -> None:
         """Change a byte of a file on the medium."""
@@ -137,6 +145,10 @@ class SimulatedDisk:
         if data:
             data[self._random.randrange(len(data))] ^= self._random.randrange(1, 256)
             self._durable[name] = self._seen[name] = bytes(data)
+            self._signed_end = ("", 0)  # the signature may not be there any more
+
+    def _logs(self) -> dict[str, bytes]:
+        return {name: data for name, data in self._durable.items() if name.startswith("wal-")}
 
     def _apply(self, write: Write) -> None:
         self._unsynced.append(write)
@@ -166,6 +178,16 @@ def _content(data: bytes) -> str:
             content = _INTENTS[data[at + _FRAME_BYTES + 1]] if record == 1 else _RECORDS[record]
         at += _FRAME_BYTES + int.from_bytes(data[at + 4 : at + 8], "little")
     return content
+
+
+def _is_signature(slot: bytes) -> bool:
+    """Whether a slot of the last-sign state says what was signed, not up to where nothing may be."""
+    return len(slot) > _STEP_AT and slot[_STEP_AT] in _SIGNED_STEPS
+
+
+def _end(logs: dict[str, bytes]) -> tuple[str, int]:
+    """Where a log ends: its last segment with an entry, and the size of that."""
+    return max(((name, len(data)) for name, data in logs.items() if len(data) > _HEADER_BYTES), default=("", 0))
 
 
 def _applied(old: bytes, write: Write) -> bytes:

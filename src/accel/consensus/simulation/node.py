@@ -167,6 +167,8 @@ class Node:
             raise Violation("recovery", f"node {self.number} does not start again: {error}") from error
         finally:
             self._recovering = False
+        if self._disk.has_lost_signed:
+            raise Violation("recovery", f"node {self.number} starts although its log ends before what it signed last")
         self._driver = driver
         if self._handle(Start()):
             self._recovering = True
@@ -181,6 +183,8 @@ class Node:
         """Take a message off the network."""
         if self._driver is None:
             return
+        if isinstance(message, Proposal):
+            self._world.checkers.offered(self.number, message)
         watched = not self._world.scenario.verify_us
         if watched:
             core = self._driver.core
@@ -200,6 +204,7 @@ class Node:
 
     def _timeout(self, life: int, timer: int, height: int, round_: int) -> None:
         if life == self._life and self._driver is not None:
+            self._world.checkers.ran_out(self.number, timer, height, round_)
             self._handle(Timeout(timer, height, round_))
 
     # --- how it runs
@@ -277,8 +282,8 @@ class Node:
         self._driver = None
         self._life += 1
         self._inbox.clear()
+        world.checkers.crashed(self.number, self.height)
         del self.chain[self._durable :]
-        world.checkers.crashed(self.number)
         world.at(min(world.now_us + self._down_us, max(world.scenario.heal_us, world.now_us + 1)), self.start)
 
     def finish(self) -> None:
@@ -297,7 +302,7 @@ class Node:
         told = isinstance(message, Vote | Proposal)
         if told:
             self._reached((f"send {point}", 0))
-        self._world.checkers.sent(self.number, message)
+        self._world.checkers.sent(self.number, message, self.round)
         self._world.say(self.number, "sends %s", message)
         for to in range(self._world.scenario.nodes):
             if to != self.number:
