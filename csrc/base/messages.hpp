@@ -34,6 +34,9 @@ class Messages {
   Bytes item(size_t i) const;
   // out[k] = item(begin + k) for k in [0, count), at a few cycles each: what a kernel with lanes to fill calls.
   void items(size_t begin, size_t count, Bytes* out) const;
+  // Is item i at item(0).data + stride() * i, and as long as that one?
+  bool is_strided() const { return count_ != 0 && view_.layout == ACCEL_LAYOUT_STRIDED; }
+  size_t stride() const { return view_.stride; }
   // Bytes in all: what a scheduler balances by.
   uint64_t total_size() const { return total_size_; }
 

@@ -22,6 +22,7 @@ int32_t open(const char* name, const accel_driver_host* host, accel_driver_devic
     }
     KernelDevice::Options options;
     options.caps = kernel_caps("cpu", kQueues, ACCEL_TIME_MEASURED);
+    options.queue.prompt = true;
     *device_out = KernelDriver::release(std::make_unique<KernelDevice>(host, std::move(options)));
     return ACCEL_DRIVER_OK;
   });

@@ -20,7 +20,7 @@ KernelDevice::KernelDevice(const accel_driver_host* host, Options options)
     const auto execute = [this, i](const accel_command& command, const std::atomic<bool>& stop) {
       return run(i, command, stop);
     };
-    queues_.push_back(std::make_unique<WorkerQueue>(options_.caps.queue_depth, execute, options_.timed));
+    queues_.push_back(std::make_unique<WorkerQueue>(options_.caps.queue_depth, execute, options_.queue));
   }
 }
 

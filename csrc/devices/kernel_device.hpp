@@ -20,8 +20,7 @@ class KernelDevice {
  public:
   struct Options {
     accel_device_caps caps;
-    // The completions' device_ns is what the kernels took; else 0.
-    bool timed = true;
+    WorkerQueue::Options queue;
     // After a command, before its completion: it has run, and its memory may still be read. `last`: no other one waits
     // in its queue. `stop` becomes true when nobody waits any longer. May be empty. Throws like a command's execution.
     std::function<void(const accel_command& command, bool last, const std::atomic<bool>& stop)> ran;

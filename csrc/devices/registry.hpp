@@ -14,6 +14,10 @@ struct Found {
   const accel_driver* driver;
   std::string options;         // what driver->open takes
   std::shared_ptr<void> keep;  // holds a driver's library loaded: kept until its devices are closed
+  // This library's kernels in this process. Two things are known of them that foreign drivers only promise: every call
+  // returns, so a caller's thread may make it; and no memory is touched once a command is over, or reset or close has
+  // returned, so inputs may be read where the caller has them.
+  bool is_own = false;
 };
 
 // Throws Error(ACCEL_BAD_DEVICE) with a sentence that lists the names, or says what is not built in.

@@ -117,7 +117,7 @@ int32_t open(const char* name, const accel_driver_host* host, accel_driver_devic
     const auto modelled = std::make_shared<Modelled>(config);
     KernelDevice::Options options;
     options.caps = kernel_caps(*name == '\0' ? "sim96" : "sim", kQueues, ACCEL_TIME_MODEL);
-    options.timed = false;
+    options.queue.timed = false;
     options.ran = [modelled](const accel_command& command, bool last, const std::atomic<bool>& stop) {
       modelled->ran(command, last, stop);
     };

@@ -16,6 +16,8 @@
 namespace accel::devices {
 namespace {
 
+constexpr uint64_t kPromptly = 500'000;  // half of what a call may take
+
 int make_event() {
   const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (descriptor < 0) throw std::bad_alloc();
@@ -34,8 +36,8 @@ accel_completion answer(const accel_command& command, accel_completion_status st
 
 }  // namespace
 
-WorkerQueue::WorkerQueue(uint32_t depth, Execute execute, bool timed)
-    : depth_(depth), execute_(std::move(execute)), timed_(timed), event_(make_event()) {
+WorkerQueue::WorkerQueue(uint32_t depth, Execute execute, const Options& options)
+    : depth_(depth), execute_(std::move(execute)), options_(options), event_(make_event()) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);  // inherited by the worker: signals are the application's
@@ -65,11 +67,15 @@ int32_t WorkerQueue::enqueue(const accel_command* commands, uint32_t count) {
   if (count == 0) return 0;
   uint32_t taken = 0;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     for (; taken < count && waiting_.size() + done_.size() + running_ < depth_; ++taken) {
       const accel_command command = command_at(commands, taken);
       if (command.struct_size == 0) return taken == 0 ? ACCEL_DRIVER_BAD_ARGUMENT : static_cast<int32_t>(taken);
       waiting_.push_back(command);
+    }
+    if (may_run_at_once()) {
+      run(lock);
+      return static_cast<int32_t>(taken);
     }
   }
   wake_.notify_one();
@@ -133,6 +139,10 @@ void WorkerQueue::work() {
   }
 }
 
+bool WorkerQueue::may_run_at_once() const {
+  return options_.prompt && !running_ && waiting_.size() == 1 && pace_.fits(waiting_.front(), kPromptly);
+}
+
 // The first command that waits; holds the lock before and after, and not while the command runs.
 void WorkerQueue::run(std::unique_lock<std::mutex>& lock) {
   const accel_command command = waiting_.front();
@@ -146,8 +156,10 @@ void WorkerQueue::run(std::unique_lock<std::mutex>& lock) {
   const accel_completion_status status = execute_(command, stop_);
   const auto took = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - begin);
   lock.lock();
+  const auto took_ns = static_cast<uint64_t>(took.count());
+  if (status == ACCEL_COMPLETION_DONE) pace_.note(command, took_ns);
   if (!dropped_) {
-    const uint64_t device_ns = timed_ ? static_cast<uint64_t>(took.count()) : 0;
+    const uint64_t device_ns = options_.timed ? took_ns : 0;
     complete(command, cancelled_ ? ACCEL_COMPLETION_CANCELLED : status, device_ns);
   }
   running_ = false;

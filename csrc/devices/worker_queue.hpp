@@ -1,4 +1,5 @@
-// A queue of accel/driver.h whose commands one thread runs, in their order.
+// A queue of accel/driver.h whose commands run one at a time, in their order: on a thread of its own, or within
+// enqueue_burst.
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <thread>
 
 #include "accel/driver.h"
+#include "devices/pace.hpp"
 
 namespace accel::devices {
 
@@ -21,9 +23,15 @@ class WorkerQueue {
   // no longer wanted: then it returns soon, whatever it returns.
   using Execute = std::function<accel_completion_status(const accel_command& command, const std::atomic<bool>& stop)>;
 
+  struct Options {
+    bool timed = true;  // completions say what execute took
+    // A command that comes alone to an idle queue and is likely to be over soon runs within enqueue: no thread has to
+    // wake up for it.
+    bool prompt = false;
+  };
+
   // Throws std::bad_alloc where the system has no descriptor left.
-  // timed: completions say what execute took.
-  WorkerQueue(uint32_t depth, Execute execute, bool timed = true);
+  WorkerQueue(uint32_t depth, Execute execute, const Options& options);
   ~WorkerQueue();
   WorkerQueue(const WorkerQueue&) = delete;
   WorkerQueue& operator=(const WorkerQueue&) = delete;
@@ -40,13 +48,14 @@ class WorkerQueue {
 
  private:
   void work();
+  bool may_run_at_once() const;
   void run(std::unique_lock<std::mutex>& lock);
   void complete(const accel_command& command, accel_completion_status status, uint64_t device_ns);
   void signal(bool readable) const;
 
   const uint32_t depth_;
   const Execute execute_;
-  const bool timed_;
+  const Options options_;
   const int event_;  // an eventfd, readable while done_ is not empty
   std::thread thread_;
   std::atomic<bool> stop_{false};  // of the command that runs
@@ -56,6 +65,7 @@ class WorkerQueue {
   std::deque<accel_completion> done_;
   bool running_ = false, dropped_ = false, cancelled_ = false, ending_ = false;
   uint64_t running_tag_ = 0;
+  Pace pace_;
 };
 
 }  // namespace accel::devices

@@ -122,8 +122,9 @@ void Device::close() {
   log(ACCEL_LOG_INFO, "device.closed", name_, "closed");
 }
 
-std::shared_ptr<Request> Device::submit(Work work, Priority priority, uint64_t deadline, bool blocking,
-                                        const std::shared_ptr<Gate>& gate) {
+// Through the gates, and not in the queue yet.
+std::shared_ptr<Request> Device::admit(Work work, Priority priority, uint64_t deadline, bool blocking,
+                                       const std::shared_ptr<Gate>& gate, bool has_waiter) {
   require_usable();
   work.measure();
   if (gate != nullptr && !gate->enter(blocking)) return nullptr;
@@ -144,18 +145,27 @@ std::shared_ptr<Request> Device::submit(Work work, Priority priority, uint64_t d
   }
   std::vector<std::shared_ptr<Gate>> gates = {gate_};
   if (gate != nullptr) gates.push_back(gate);
-  auto request = std::make_shared<Request>(std::move(work), priority, deadline, std::move(gates));
+  auto request = std::make_shared<Request>(std::move(work), priority, deadline, std::move(gates), has_waiter);
   submitted_.fetch_add(1, std::memory_order_relaxed);
-  if (request->work().count == 0) {
-    request->close(ACCEL_OK, "");
-  } else {
-    queue_->submit(request);
-  }
+  if (request->work().count == 0) request->close(ACCEL_OK, "");
+  return request;
+}
+
+std::shared_ptr<Request> Device::submit(Work work, Priority priority, uint64_t deadline, bool blocking,
+                                        const std::shared_ptr<Gate>& gate) {
+  std::shared_ptr<Request> request = admit(std::move(work), priority, deadline, blocking, gate, false);
+  if (request != nullptr && !request->is_done()) queue_->submit(request);
   return request;
 }
 
 void Device::run(Work work, Priority priority) {
-  const auto request = submit(std::move(work), priority, UINT64_MAX, true, nullptr);
+  const auto request = admit(std::move(work), priority, UINT64_MAX, true, nullptr, true);
+  if (!request->is_done()) {
+    // One device may be worked for by the caller; several share a batch out, which their threads do.
+    const bool lost = queue_->add(request);
+    const bool alone = !lost && workers_.size() == 1;
+    if (!alone || !workers_[0]->work_for(*request)) queue_->changed(lost);
+  }
   request->wait(UINT64_MAX);
   if (request->status() != ACCEL_OK) throw Error(request->status(), request->sentence());
 }

@@ -54,6 +54,8 @@ class Device {
 
  private:
   Device(std::string name, const DeviceOptions& options);
+  std::shared_ptr<Request> admit(Work work, Priority priority, uint64_t deadline, bool blocking,
+                                 const std::shared_ptr<Gate>& gate, bool has_waiter);
   void keep() noexcept;
   void keep_time();
   bool run_on_cpu();

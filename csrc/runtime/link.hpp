@@ -35,7 +35,7 @@ struct DriverStat {
 // and close may. driver.h wants a millisecond and 5 seconds; the rest is for machines that are busy.
 constexpr uint64_t kCallTimeout = UINT64_C(5'000'000'000), kLongCalls = 4;
 
-// Everything but stats() and stuck() is for one thread. Throws Fault unless a function says otherwise.
+// Everything but stats() and stuck() is for one thread at a time. Throws Fault unless a function says otherwise.
 class Link {
  public:
   // Not open yet. `name`: as the caller wrote it, for sentences.
@@ -52,6 +52,7 @@ class Link {
 
   const accel_device_caps& caps() const { return caps_; }
   const std::string& name() const { return name_; }
+  bool is_own() const { return found_.is_own; }
   bool supports(uint32_t opcode) const { return (caps_.opcodes >> opcode & 1) != 0; }
   bool has_flag(uint64_t flag) const { return (caps_.flags & flag) != 0; }
 

@@ -89,7 +89,7 @@ void Queue::changed(bool lost) const {
   if (changed_) changed_(lost);
 }
 
-void Queue::submit(std::shared_ptr<Request> request) {
+bool Queue::add(std::shared_ptr<Request> request) {
   bool lost = request->deadline() != UINT64_MAX;
   {
     const std::lock_guard lock(mutex_);
@@ -101,7 +101,7 @@ void Queue::submit(std::shared_ptr<Request> request) {
     const auto priority = static_cast<size_t>(request->priority());
     waiting_[priority].push_back({std::move(request)});
   }
-  changed(lost);
+  return lost;
 }
 
 void Queue::put_back(Piece piece, std::optional<size_t> failed_on) {
@@ -229,17 +229,21 @@ std::optional<Piece> Queue::take_new(size_t priority, const std::function<size_t
   return std::nullopt;
 }
 
-std::optional<Piece> Queue::take(size_t member) {
+std::optional<Piece> Queue::take(size_t member, const Request* only) {
+  const auto wanted = [only](const std::shared_ptr<Request>& request) {
+    return only == nullptr || request.get() == only;
+  };
   const std::lock_guard lock(mutex_);
   const SlotLimits& limits = members_[member].limits;
   for (size_t priority = 0; priority < kPriorities; ++priority) {
-    auto piece = take_again(priority, [&](const Piece& candidate) { return may_take(member, candidate); });
+    auto piece = take_again(
+        priority, [&](const Piece& candidate) { return wanted(candidate.request) && may_take(member, candidate); });
     if (piece) return piece;
     piece = take_new(
         priority,
         [&](const Waiting& waiting) -> size_t {
           const Work& work = waiting.request->work();
-          if (!can_do(members_[member], work)) return 0;
+          if (!wanted(waiting.request) || !can_do(members_[member], work)) return 0;
           const size_t own = share(member, work, work.count - waiting.taken);
           if (own == 0) left_to_faster_ = true;
           return std::min(most_in_time(members_[member], work.op), own);

@@ -11,6 +11,7 @@
 #include <optional>
 #include <shared_mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/request.hpp"
@@ -53,11 +54,14 @@ class Queue {
   size_t members_alive() const;
   std::vector<double> rates(size_t member) const;
 
-  void submit(std::shared_ptr<Request> request);
+  void submit(std::shared_ptr<Request> request) { changed(add(std::move(request))); }
+  // The same without telling anybody yet: who adds it works for it, or calls changed() with what this gives.
+  bool add(std::shared_ptr<Request> request);
+  void changed(bool lost) const;
   // A piece that `member` could not do: it goes to the front, and to another device.
   void put_back(Piece piece, std::optional<size_t> failed_on);
-  // What `member` should do next; nothing when there is nothing for it.
-  std::optional<Piece> take(size_t member);
+  // What `member` should do next, of all requests or of `only` this one; nothing when there is nothing for it.
+  std::optional<Piece> take(size_t member, const Request* only = nullptr);
   // What no device can do.
   std::optional<Piece> take_for_cpu();
 
@@ -88,7 +92,6 @@ class Queue {
   std::optional<Piece> take_again(size_t priority, const std::function<bool(const Piece&)>& wanted);
   std::optional<Piece> take_new(size_t priority, const std::function<size_t(const Waiting&)>& items, size_t bytes);
   std::optional<Piece> take_lost(size_t priority);
-  void changed(bool lost) const;
 
   const bool fallback_;
   mutable std::shared_mutex changed_mutex_;

@@ -36,8 +36,14 @@ size_t Gate::inside() const {
   return inside_;
 }
 
-Request::Request(Work work, Priority priority, uint64_t deadline, std::vector<std::shared_ptr<Gate>> gates)
-    : work_(std::move(work)), priority_(priority), deadline_(deadline), gates_(std::move(gates)), left_(work_.count) {}
+Request::Request(Work work, Priority priority, uint64_t deadline, std::vector<std::shared_ptr<Gate>> gates,
+                 bool has_waiter)
+    : work_(std::move(work)),
+      priority_(priority),
+      deadline_(deadline),
+      has_waiter_(has_waiter),
+      gates_(std::move(gates)),
+      left_(work_.count) {}
 
 Request::~Request() {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -53,6 +59,12 @@ bool Request::pin() {
 void Request::unpin() {
   const std::lock_guard lock(mutex_);
   if (--pins_ == 0 && closed_) changed_.notify_all();
+}
+
+void Request::count_uses(int change) {
+  const std::lock_guard lock(mutex_);
+  uses_ += change;
+  if (uses_ == 0 && done_) changed_.notify_all();
 }
 
 bool Request::deliver(size_t begin, size_t end, const uint8_t* answers) {
@@ -85,6 +97,11 @@ bool Request::is_closed() const {
   return closed_;
 }
 
+bool Request::is_done() const {
+  const std::lock_guard lock(mutex_);
+  return done_;
+}
+
 // Who sees that it is done finds room in its gates. Callbacks run outside the lock.
 void Request::complete(std::unique_lock<std::mutex> lock, accel_status status, const std::string& sentence) {
   for (const auto& gate : gates_) gate->leave();
@@ -103,7 +120,7 @@ void Request::complete(std::unique_lock<std::mutex> lock, accel_status status, c
 bool Request::wait(uint64_t timeout_ns) {
   const uint64_t until = after_ns(now_ns(), timeout_ns);
   std::unique_lock lock(mutex_);
-  while (!done_) {
+  while (!done_ || uses_ != 0) {
     const uint64_t now = now_ns();
     if (now >= until) return false;
     changed_.wait_for(lock, sleep_ns(until - now));

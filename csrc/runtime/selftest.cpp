@@ -36,7 +36,7 @@ class Examiner {
   // The answers of the device to all of `work` must be `expected`.
   void expect(const char* what, const Work& work, const std::vector<uint8_t>& expected,
               const uint32_t* handles = nullptr, bool points = false) {
-    const accel_command command = arena_.stage(0, work, 0, work.count, handles, points);
+    const accel_command command = arena_.stage(0, work, 0, work.count, {handles, points});
     const uint64_t begun = now_ns();
     run(what, command);
     note(work, now_ns() - begun);
@@ -198,7 +198,7 @@ void examine_trees(Examiner& examiner, const Link& link, const Arena& arena, siz
     compute(work, 0, count, expected.data());
     if (link.supports(ACCEL_OP_MERKLE_LEVELS)) examiner.expect("Merkle levels", work, expected);
     if (!link.supports(ACCEL_OP_MERKLE_ROOT) || count < 2) continue;
-    accel_command command = arena.stage(0, work, 0, count, nullptr, false);
+    accel_command command = arena.stage(0, work, 0, count, {});
     command.opcode = ACCEL_OP_MERKLE_ROOT;
     command.output_size = merkle::kHashSize;
     examiner.run("a Merkle root", command);

@@ -17,18 +17,19 @@ constexpr size_t kSpareNodes = 64;
 
 size_t round_up(size_t size, size_t to) { return (size + to - 1) / to * to; }
 
-// Items [begin, end), or one where they are all the same. Gives the stride of what was written.
-uint64_t copy_rows(uint8_t* to, Strided from, size_t size, size_t begin, size_t end) {
+// Items [begin, end), or one where they are all the same: where they are, or copied.
+Strided place_rows(uint8_t* to, Strided from, size_t size, size_t begin, size_t end, bool in_place) {
+  if (in_place) return {from[begin], from.stride};
   if (from.stride == 0) {
     std::memcpy(to, from[0], size);
-    return 0;
+    return {to, 0};
   }
   if (from.stride == size) {
     std::memcpy(to, from[begin], size * (end - begin));
   } else {
     for (size_t i = begin; i < end; ++i) std::memcpy(to + size * (i - begin), from[i], size);
   }
-  return size;
+  return {to, size};
 }
 
 uint16_t opcode_of(Op op) {
@@ -86,6 +87,16 @@ Arena::Arena(const accel_device_caps& caps) : limits_(caps), layout_(layout_of(l
 
 Arena::~Arena() { munmap(mapping_, mapped_); }
 
+// False: they do not lie as a command can say it.
+bool Arena::point_to_messages(accel_command& command, const Work& work, size_t begin) {
+  if (!work.messages->is_strided() || work.prefix.size != 0) return false;
+  const Bytes first = work.messages->item(begin);
+  command.messages = first.data;
+  command.message_length = first.size;
+  command.messages_stride = work.messages->stride();
+  return true;
+}
+
 void Arena::stage_messages(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end) const {
   uint8_t* at = slot + layout_.messages;
   uint64_t offset = 0;
@@ -115,18 +126,19 @@ void Arena::stage_messages(uint8_t* slot, accel_command& command, const Work& wo
 }
 
 void Arena::stage_keys(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end,
-                       const uint32_t* handles) const {
+                       const StageOptions& options) const {
   uint8_t* const at = slot + layout_.keys;
   if (work.ring == nullptr) {
-    command.keys = at;
-    command.keys_stride = copy_rows(at, work.keys, 64, begin, end);
+    const Strided keys = place_rows(at, work.keys, 64, begin, end, options.in_place);
+    command.keys = keys.data;
+    command.keys_stride = keys.stride;
     return;
   }
   const auto last =
       static_cast<uint32_t>(work.ring->size() - 1);  // indices were checked: one that changes stays inside
-  if (handles != nullptr) {
+  if (options.handles != nullptr) {
     auto* const out = reinterpret_cast<uint32_t*>(at);
-    for (size_t i = begin; i < end; ++i) out[i - begin] = handles[std::min(work.indices[i], last)];
+    for (size_t i = begin; i < end; ++i) out[i - begin] = options.handles[std::min(work.indices[i], last)];
     command.key_handles = out;
     command.flags |= ACCEL_COMMAND_HANDLES;
   } else {
@@ -149,26 +161,30 @@ void Arena::stage_outputs(uint8_t* slot, accel_command& command, const Work& wor
   }
 }
 
-accel_command Arena::stage(size_t slot_index, const Work& work, size_t begin, size_t end, const uint32_t* handles,
-                           bool points) const {
+accel_command Arena::stage(size_t slot_index, const Work& work, size_t begin, size_t end,
+                           const StageOptions& options) const {
   uint8_t* const slot = data_ + layout_.size * slot_index;
   accel_command command = {};
   command.struct_size = sizeof command;
   command.opcode = opcode_of(work.op);
   command.count = end - begin;
-  if (work.has_messages()) stage_messages(slot, command, work, begin, end);
+  if (work.has_messages() && !(options.in_place && point_to_messages(command, work, begin))) {
+    stage_messages(slot, command, work, begin, end);
+  }
   if (work.verifies()) {
-    stage_keys(slot, command, work, begin, end, handles);
-    command.signatures = slot + layout_.signatures;
-    command.signatures_stride = copy_rows(slot + layout_.signatures, work.signatures, 64, begin, end);
-    if (points) {
+    stage_keys(slot, command, work, begin, end, options);
+    const Strided signatures = place_rows(slot + layout_.signatures, work.signatures, 64, begin, end, options.in_place);
+    command.signatures = signatures.data;
+    command.signatures_stride = signatures.stride;
+    if (options.points) {
       command.flags |= ACCEL_COMMAND_POINTS;
       command.points_out = slot + layout_.points;
     }
   }
   if (work.op == Op::kVerifyDigest || work.op == Op::kMerkle) {
-    command.digests = slot + layout_.digests;
-    command.digests_stride = copy_rows(slot + layout_.digests, work.digests, 32, begin, end);
+    const Strided digests = place_rows(slot + layout_.digests, work.digests, 32, begin, end, options.in_place);
+    command.digests = digests.data;
+    command.digests_stride = digests.stride;
   }
   if (work.op == Op::kVerify) {
     command.id = slot + layout_.id;

@@ -24,6 +24,12 @@ struct SlotLimits {
   explicit SlotLimits(const accel_device_caps& caps);
 };
 
+struct StageOptions {
+  const uint32_t* handles = nullptr;  // of the ring's keys; null: keys by value
+  bool points = false;                // ask for R of each item
+  bool in_place = false;              // inputs need not be copied where a command can say how they lie
+};
+
 class Arena {
  public:
   explicit Arena(const accel_device_caps& caps);
@@ -36,9 +42,8 @@ class Arena {
   size_t size() const { return size_; }
 
   // Copies items [begin, end) of `work` into slot `slot`, fills its outputs with ACCEL_NOT_CHECKED (0), and describes
-  // them. `handles`: of the ring's keys, or null: keys by value. `points`: ask for R of each item.
-  accel_command stage(size_t slot, const Work& work, size_t begin, size_t end, const uint32_t* handles,
-                      bool points) const;
+  // them.
+  accel_command stage(size_t slot, const Work& work, size_t begin, size_t end, const StageOptions& options) const;
   // Where the command's answers stand: statuses, digests or nodes.
   const uint8_t* answers(const accel_command& command) const;
 
@@ -48,8 +53,9 @@ class Arena {
   };
   static Layout layout_of(const SlotLimits& limits);
   void stage_messages(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end) const;
+  static bool point_to_messages(accel_command& command, const Work& work, size_t begin);
   void stage_keys(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end,
-                  const uint32_t* handles) const;
+                  const StageOptions& options) const;
   void stage_outputs(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end) const;
 
   const SlotLimits limits_;

@@ -123,6 +123,10 @@ void compute_levels(const Work& work, size_t begin, size_t end, uint8_t* answers
 
 void Work::measure() {
   if (!has_messages() || count == 0) return;
+  if (messages->is_strided()) {
+    longest = message_size(0);
+    return;
+  }
   constexpr size_t kBlock = 256;
   Bytes items[kBlock];
   const uint64_t first = messages->item(0).size;

@@ -55,7 +55,7 @@ struct Work {
 
   bool verifies() const { return op == Op::kVerifyDigest || op == Op::kVerify; }
   bool has_messages() const { return op == Op::kHash || op == Op::kVerify; }
-  // Looks at the lengths of all messages once. Throws what Messages throws.
+  // Looks at the lengths of all messages once, where they may differ. Throws what Messages throws.
   void measure();
   // Of one message with its prefix.
   uint64_t message_size(size_t i) const { return prefix.size + messages->item(i).size; }

@@ -97,6 +97,23 @@ void Worker::wake() {
   if (polling_) eventfd_write(wake_descriptor_, 1);
 }
 
+// Not where everything is audited: that takes far longer than waking up, and memory that stays with whose thread it is.
+bool Worker::work_for(const Request& request) {
+  if (!link_.is_own() || options_.audit == Audit::kFull) return false;
+  bool left = false;
+  {
+    const std::unique_lock turn(turn_, std::try_to_lock);
+    if (!turn || given_up_ || quarantined()) return false;
+    only_ = &request;
+    while (!request.is_done() && advance(nullptr) && !is_woken()) {
+    }
+    only_ = nullptr;
+    left = !is_idle() || quarantined();
+  }
+  if (left) wake();
+  return request.is_done();
+}
+
 void Worker::give_up_if_stuck(uint64_t now) {
   if (!link_.stuck(now) || given_up_.exchange(true)) return;
   counters_.add(kStuck);
@@ -114,6 +131,7 @@ void Worker::give_up_if_stuck(uint64_t now) {
 }
 
 void Worker::run() noexcept {
+  std::unique_lock turn(turn_);
   bool open = false;
   try {
     open_device();
@@ -134,15 +152,11 @@ void Worker::run() noexcept {
       const std::lock_guard lock(mutex_);
       if (stopping_) break;
     }
-    try {
-      if (!step()) sleep();
-    } catch (const Fault& fault) {
-      recover(fault);
-    } catch (const std::exception& error) {
-      recover(Fault(kDriverErrors, error.what()));
-    }
+    advance(&turn);
   }
-  if (!given_up_) link_.close();
+  if (!given_up_ || link_.is_own()) link_.close();
+  slots_.clear();
+  dropped_.clear();
   const std::lock_guard lock(mutex_);
   ended_ = true;
   changed_.notify_all();
@@ -168,7 +182,21 @@ Rates Worker::start_device() {
   return rates;
 }
 
-// False: there was nothing to do.
+// A step, or sleep where there was nothing to do, and what a failure of either calls for. False: there is nothing to
+// do, not even to wait for, and no `turn` to give away until there is.
+bool Worker::advance(std::unique_lock<std::mutex>* turn) noexcept {
+  try {
+    if (step()) return true;
+    if (turn == nullptr && is_idle()) return false;
+    sleep(turn);
+  } catch (const Fault& fault) {
+    recover(fault);
+  } catch (const std::exception& error) {
+    recover(Fault(kDriverErrors, error.what()));
+  }
+  return true;
+}
+
 bool Worker::step() {
   bool busy = take_work();
   busy = enqueue_staged() || busy;
@@ -183,13 +211,13 @@ bool Worker::step() {
 
 bool Worker::take_work() {
   bool taken = false;
-  {
+  if (only_ == nullptr) {  // who works for one request leaves the others to the thread
     const std::lock_guard lock(mutex_);
     woken_ = false;
   }
   for (Slot& slot : slots_) {
     if (slot.state != State::kFree) continue;
-    std::optional<Piece> piece = queue_->take(member_);
+    std::optional<Piece> piece = queue_->take(member_, only_);
     if (!piece) break;
     stage(slot, std::move(*piece));
     taken = true;
@@ -206,15 +234,15 @@ void Worker::stage(Slot& slot, Piece piece) {
   Request& request = *piece.request;
   const Work& work = request.work();
   if (count(State::kFree) == slots_.size()) load_ring(request);
+  const bool in_place = link_.is_own() && request.has_waiter();
   accel_status status = ACCEL_OK;
   std::string sentence;
   {
     const Request::Pin pin(request);
     if (pin) {
       try {
-        const uint32_t* const handles = ring_keys_.handles_for(work);
-        slot.command =
-            arena_->stage(slot_number(slot), work, piece.begin, piece.end, handles, is_certified_by_points(work));
+        const StageOptions options{ring_keys_.handles_for(work), is_certified_by_points(work), in_place};
+        slot.command = arena_->stage(slot_number(slot), work, piece.begin, piece.end, options);
       } catch (const Error& error) {  // the caller's memory has changed meanwhile
         status = error.status();
         sentence = error.what();
@@ -229,6 +257,7 @@ void Worker::stage(Slot& slot, Piece piece) {
     return;
   }
   slot.command.tag = tag;
+  if (in_place) slot.use = Request::Use(piece.request);
   slot.command.deadline_ns = options_.command_timeout_ns;
   slot.piece = std::move(piece);
   slot.state = State::kStaged;
@@ -251,8 +280,8 @@ bool Worker::enqueue_staged() {
   if (staged_.empty()) return false;
   std::vector<accel_command> commands;
   for (const size_t number : staged_) commands.push_back(slots_[number].command);
+  const uint64_t now = now_ns();  // before the call: a driver may do the work within it
   const uint32_t taken = link_.enqueue(commands.data(), static_cast<uint32_t>(commands.size()));
-  const uint64_t now = now_ns();
   for (uint32_t i = 0; i < taken; ++i) {
     Slot& slot = slots_[staged_.front()];
     staged_.pop_front();
@@ -349,17 +378,29 @@ void Worker::watch_slots() {
   }
 }
 
-void Worker::sleep() {
+bool Worker::is_idle() const { return count(State::kFree) == slots_.size() && held_.empty(); }
+
+bool Worker::is_woken() {
+  const std::lock_guard lock(mutex_);
+  return woken_;
+}
+
+// Gives its turn away while nothing is in flight.
+void Worker::sleep(std::unique_lock<std::mutex>* turn) {
   uint64_t until = UINT64_MAX;
   for (const Slot& slot : slots_) {
     if (slot.state != State::kFree) until = std::min(until, slot.lost_at);
   }
-  if (count(State::kFree) != slots_.size()) {
+  if (!is_idle()) {
     sleep_in_flight(until);
     return;
   }
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return woken_ || stopping_; });
+  turn->unlock();
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return woken_ || stopping_; });
+  }
+  turn->lock();
 }
 
 void Worker::sleep_in_flight(uint64_t until) {

@@ -1,4 +1,4 @@
-// A device and the one thread that speaks to its driver: takes pieces from the queue, enqueues them in bursts, waits,
+// A device, and its thread that speaks to its driver: takes pieces from the queue, enqueues them in bursts, waits,
 // and judges what comes back before anybody sees it.
 #pragma once
 
@@ -44,6 +44,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void stop();
   // There may be new work.
   void wake();
+  // For a caller who waits for `request` anyway: works for it, and for nothing else, on his thread, as long as the
+  // device's own has nothing to do, so that nobody needs to wake up. False: it is not done, and the thread must be
+  // woken. Only for devices whose driver's calls return.
+  bool work_for(const Request& request);
   // A call of the driver does not return: the device is quarantined, its pieces are taken back, and its thread and its
   // memory are left to it. Any thread.
   void give_up_if_stuck(uint64_t now);
@@ -63,6 +67,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
     accel_command command{};
     uint64_t enqueued_at = 0, lost_at = 0;
     bool cancel_asked = false;
+    Request::Use use;  // of inputs where they lie
   };
   struct Judged {
     uint64_t tag;
@@ -74,6 +79,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void run() noexcept;
   void open_device();
   Rates start_device();
+  bool advance(std::unique_lock<std::mutex>* turn) noexcept;
   bool step();
   bool take_work();
   void stage(Slot& slot, Piece piece);
@@ -89,7 +95,9 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void deliver_held();
   void deliver(const Judged& judged);
   void watch_slots();
-  void sleep();
+  bool is_idle() const;
+  bool is_woken();
+  void sleep(std::unique_lock<std::mutex>* turn);
   void sleep_in_flight(uint64_t until);
   Slot* find(uint64_t tag);
   size_t count(State state) const;
@@ -103,13 +111,16 @@ class Worker : public std::enable_shared_from_this<Worker> {
   const std::shared_ptr<Queue> queue_;
   // Longer than the link: what a device works on goes when it is closed. `retired_`: from before a reset.
   std::unique_ptr<Arena> arena_, retired_;
+  std::vector<Slot> slots_;
+  std::vector<Request::Use> dropped_;  // of commands that were taken back: until reset or close has returned
   Link link_;
   Counters counters_;
   Custody custody_;
 
-  // Of the thread.
+  // Who has it speaks to the driver, and has what follows: the thread, unless it is idle, and then perhaps a caller.
+  std::mutex turn_;
+  const Request* only_ = nullptr;  // that a caller works for
   RingKeys ring_keys_;
-  std::vector<Slot> slots_;
   std::deque<size_t> staged_;
   uint64_t next_tag_, last_collected_at_ = 0;
   Sampler sampler_;

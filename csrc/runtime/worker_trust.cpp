@@ -107,7 +107,10 @@ void Worker::take_back() {
     counters_.add(kReplayed, piece.count());
     queue_->put_back(std::move(piece), member_);
   }
-  std::fill(slots_.begin(), slots_.end(), Slot());
+  for (Slot& slot : slots_) {
+    dropped_.push_back(std::move(slot.use));
+    slot = Slot();
+  }
   staged_.clear();
   held_.clear();
   held_items_ = 0;
@@ -126,6 +129,7 @@ void Worker::recover(const Fault& fault) noexcept {
     }
     take_back();
     link_.reset();
+    dropped_.clear();
     // A device that writes late all the same finds memory that nobody reads any more.
     retired_ = std::exchange(arena_, std::make_unique<Arena>(link_.caps()));
     queue_->tested(member_, start_device());

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -32,9 +33,10 @@ struct Behaviour {
   std::atomic<int> refuse{0};      // completed as unsupported
   std::atomic<int> flip{0};        // one answer of it is wrong
   std::atomic<int> enqueue_fails{0};
+  std::atomic<int> wait_fails{0};
   std::atomic<int> reset_fails{0};
-  std::atomic<int> hang{0};                                       // enqueue_burst does not return before `release`
-  std::atomic<int> close_hangs{0}, stats_hang{0}, load_hangs{0};  // nor do these
+  std::atomic<int> hang{0};  // enqueue_burst does not return before `release`
+  std::atomic<int> close_hangs{0}, stats_hang{0}, load_hangs{0}, reset_hangs{0};  // nor do these
   std::atomic<bool> release{false};
   std::atomic<bool> accept_all{false};  // every signature is valid
   std::atomic<bool> wrong_points{false};
@@ -46,11 +48,13 @@ struct Behaviour {
 
   std::atomic<uint64_t> commands{0}, items{0}, resets{0}, closes{0}, cancels{0}, loads{0}, with_handles{0},
       with_points{0};
+  std::atomic<const uint8_t*> messages{nullptr}, signatures{nullptr};  // of the last command
   // Statuses of items that are known before, by key, signature and digest: cheaper than computing them.
   const std::unordered_map<std::string, uint8_t>* known = nullptr;
 
   std::mutex mutex;
-  std::vector<uint64_t> sizes;  // of the commands, in their order
+  std::vector<uint64_t> sizes;            // of the commands, in their order
+  std::set<std::thread::id> enqueued_by;  // threads
 
   accel_device_caps caps = default_caps();
   static accel_device_caps default_caps() {
@@ -70,11 +74,22 @@ struct Behaviour {
   }
 };
 
+inline bool take(std::atomic<int>& count) {
+  int left = count.load();
+  while (left > 0 && !count.compare_exchange_weak(left, left - 1)) {
+  }
+  return left > 0;
+}
+
 class FakeDevice {
  public:
   explicit FakeDevice(std::shared_ptr<Behaviour> behaviour) : behaviour_(std::move(behaviour)) {}
 
   int32_t enqueue(const accel_command* commands, uint32_t count) {
+    {
+      const std::lock_guard lock(behaviour_->mutex);
+      behaviour_->enqueued_by.insert(std::this_thread::get_id());
+    }
     if (take(behaviour_->enqueue_fails)) return ACCEL_DRIVER_FAULT;
     hang(behaviour_->hang);
     uint32_t taken = 0;
@@ -84,6 +99,8 @@ class FakeDevice {
       const auto now = std::chrono::steady_clock::now();
       const auto begin = waiting_.empty() ? now : std::max(now, waiting_.back().ready);
       const int64_t takes = behaviour_->delay_ns + behaviour_->item_ns * static_cast<int64_t>(commands[taken].count);
+      behaviour_->messages = commands[taken].messages;
+      behaviour_->signatures = commands[taken].signatures;
       waiting_.push_back({commands[taken], begin + std::chrono::nanoseconds(takes)});
     }
     return static_cast<int32_t>(taken);
@@ -130,6 +147,8 @@ class FakeDevice {
 
   int32_t reset() {
     behaviour_->resets++;
+    hang(behaviour_->reset_hangs);
+    read_late();
     write_late();
     if (behaviour_->late_writes) old_ = lost_;
     lost_.clear();
@@ -155,6 +174,14 @@ class FakeDevice {
     while (!behaviour_->release) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
+  // Messages may be read, too, and are wherever the commands say.
+  void read_late() const {
+    volatile uint8_t sum = 0;
+    for (const accel_command& command : lost_) {
+      for (uint64_t i = 0; i < command.message_length; ++i) sum = sum + command.messages[i];
+    }
+  }
+
   // What a late DMA would do, up to the last moment at which it may: the end of reset or close.
   void write_late() const {
     for (const accel_command& command : lost_) scribble(command);
@@ -166,13 +193,6 @@ class FakeDevice {
     accel_command command;
     std::chrono::steady_clock::time_point ready;
   };
-
-  static bool take(std::atomic<int>& count) {
-    int left = count.load();
-    while (left > 0 && !count.compare_exchange_weak(left, left - 1)) {
-    }
-    return left > 0;
-  }
 
   bool is_ready() const {
     return !waiting_.empty() && !behaviour_->frozen && waiting_.front().ready <= std::chrono::steady_clock::now();
@@ -309,7 +329,7 @@ inline accel_driver make_fake_driver() {
   driver.dequeue_burst = [](accel_driver_device* device, uint32_t, accel_completion* completions,
                             uint32_t count) -> int32_t { return fake(device).dequeue(completions, count); };
   driver.wait = [](accel_driver_device* device, uint32_t, uint64_t timeout_ns) -> int32_t {
-    return fake(device).wait(timeout_ns);
+    return take(fake(device).behaviour().wait_fails) ? ACCEL_DRIVER_FAULT : fake(device).wait(timeout_ns);
   };
   driver.cancel = [](accel_driver_device* device, uint32_t, uint64_t tag) -> int32_t {
     return fake(device).cancel(tag);
@@ -331,8 +351,8 @@ inline accel_driver make_fake_driver() {
 
 inline const accel_driver kFakeDriver = make_fake_driver();
 
-inline devices::Found found(std::shared_ptr<Behaviour> behaviour) {
-  return {&kFakeDriver, Behaviours::add(std::move(behaviour)), nullptr};
+inline devices::Found found(std::shared_ptr<Behaviour> behaviour, bool is_own = false) {
+  return {&kFakeDriver, Behaviours::add(std::move(behaviour)), nullptr, is_own};
 }
 
 }  // namespace accel::runtime::testing

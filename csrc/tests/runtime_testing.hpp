@@ -104,6 +104,14 @@ struct Batch {
     return work;
   }
 
+  // The same bytes as messages of one length.
+  Work hash_equal(size_t length = 32) {
+    Work work = hash();
+    work.messages.emplace(digests.data(), 32, length, count());
+    cpu::sm3_hash(expected_hashes.data(), *work.messages);
+    return work;
+  }
+
   std::vector<uint8_t> keys, signatures, digests, expected, messages, status, hashes, expected_hashes;
   std::vector<uint32_t> indices;
   std::vector<int64_t> offsets = {0};
@@ -119,6 +127,7 @@ struct Batch {
 struct Rig {
   std::vector<std::shared_ptr<Behaviour>> fakes;
   DeviceOptions options;
+  bool own = false;  // taken for a driver of this library
   std::shared_ptr<Device> device;
 
   explicit Rig(size_t count = 1) {
@@ -133,7 +142,7 @@ struct Rig {
     std::vector<devices::Found> drivers;
     std::vector<std::string> names;
     for (size_t i = 0; i < fakes.size(); ++i) {
-      drivers.push_back(found(fakes[i]));
+      drivers.push_back(found(fakes[i], own));
       names.push_back("fake" + std::to_string(i));
     }
     device = Device::open(std::move(drivers), names, options);

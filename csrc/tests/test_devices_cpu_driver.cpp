@@ -7,6 +7,7 @@
 
 #include "accel/golden.h"
 #include "base/error.hpp"
+#include "devices/pace.hpp"
 #include "driver_testing.hpp"
 
 namespace accel::devices::testing {
@@ -207,9 +208,93 @@ TEST(DevicesCpuDriver, Cancel) {
   EXPECT_EQ((std::set<uint64_t>{2, 3}), cancelled);
 }
 
+// What is over soon is done when enqueue_burst returns, once its pace is known. A machine that is busy may take too
+// long for it now and then.
+TEST(DevicesCpuDriver, ALoneShortCommandRunsWithinEnqueue) {
+  OpenDevice cpu("cpu");
+  Batch batch(1);
+  pollfd readable = {cpu.driver().descriptor(cpu.device, 0), POLLIN, 0};
+  bool at_once = false;
+  for (uint64_t tag = 0; tag < 1000 && !at_once; ++tag) {
+    const accel_command command = batch.sm3(tag);
+    std::memset(batch.output, 0, 32);
+    ASSERT_EQ(1, cpu.enqueue(command));
+    accel_completion completion = {};
+    at_once = poll(&readable, 1, 0) == 1;
+    if (cpu.driver().dequeue_burst(cpu.device, 0, &completion, 1) == 0) completion = cpu.next();
+    expect_done(completion, command);
+    EXPECT_EQ(batch.expected_hashes, Bytes(batch.output, batch.output + 32));
+    EXPECT_EQ(0, poll(&readable, 1, 0));
+  }
+  EXPECT_TRUE(at_once);
+  EXPECT_EQ(0, cpu.driver().cancel(cpu.device, 0, 0));
+}
+
+// The queue is as deep, and the order the same, when commands are done within enqueue_burst.
+TEST(DevicesCpuDriver, ShortCommandsFillTheQueueInTheirOrder) {
+  OpenDevice cpu("cpu");
+  Batch batch(1), large(2000);
+  for (int i = 0; i < 3; ++i) cpu.run(batch.sm3());
+  ASSERT_EQ(1, cpu.enqueue(large.verify_digests(0)));
+  for (uint64_t tag = 1; tag < cpu.caps.queue_depth; ++tag) ASSERT_EQ(1, cpu.enqueue(batch.sm3(tag)));
+  EXPECT_EQ(0, cpu.enqueue(batch.sm3()));
+  for (uint64_t tag = 0; tag < cpu.caps.queue_depth; ++tag) EXPECT_EQ(tag, cpu.next().tag);
+  for (uint64_t tag = 0; tag < cpu.caps.queue_depth; ++tag) ASSERT_EQ(1, cpu.enqueue(batch.sm3(tag)));
+  EXPECT_EQ(0, cpu.enqueue(batch.sm3()));
+  EXPECT_EQ(ACCEL_DRIVER_OK, cpu.driver().reset(cpu.device));
+  EXPECT_EQ(ACCEL_COMPLETION_NONE, cpu.next(0, 1000000).status);
+}
+
+TEST(DevicesPace, TellsWhatIsOverSoon) {
+  Pace pace;
+  Batch batch(64);
+  const accel_command command = batch.verify_digests();
+  EXPECT_FALSE(pace.fits(command, UINT64_MAX));  // not known yet
+  pace.note(command, 64'000);
+  EXPECT_TRUE(pace.fits(command, 70'000));
+  EXPECT_FALSE(pace.fits(command, 60'000));
+  accel_command other = command;
+  other.count = 1;  // as long as a whole vector
+  EXPECT_FALSE(pace.fits(other, 15'000));
+  EXPECT_TRUE(pace.fits(other, 17'000));
+  other.flags = ACCEL_COMMAND_HANDLES;  // of another kind
+  EXPECT_FALSE(pace.fits(other, UINT64_MAX));
+  other = command;
+  other.count = UINT64_MAX;
+  EXPECT_FALSE(pace.fits(other, UINT64_MAX));
+  pace.note(command, 640'000);  // rises at once
+  EXPECT_FALSE(pace.fits(command, 600'000));
+  pace.note(command, 64'000);  // and falls slowly
+  EXPECT_FALSE(pace.fits(command, 500'000));
+  for (int i = 0; i < 40; ++i) pace.note(command, 64'000);
+  EXPECT_TRUE(pace.fits(command, 80'000));
+}
+
+// By the lengths of messages, and without looking at offsets that are not there.
+TEST(DevicesPace, CountsTheBytesOfMessages) {
+  Pace pace;
+  Batch batch(64);
+  accel_command command = batch.sm3();
+  pace.note(command, 10'000);
+  command.message_length = 1 << 20;
+  EXPECT_FALSE(pace.fits(command, 1'000'000));
+  command.message_length = UINT64_MAX;
+  EXPECT_FALSE(pace.fits(command, 1'000'000));
+  command = batch.sm3();
+  command.flags = ACCEL_COMMAND_RAGGED;
+  EXPECT_FALSE(pace.fits(command, UINT64_MAX));
+  command.offsets = batch.offsets;
+  EXPECT_TRUE(pace.fits(command, 11'000));
+  batch.offsets[64] = UINT64_MAX / 2;
+  EXPECT_FALSE(pace.fits(command, 1'000'000));
+  command.opcode = 1000;
+  EXPECT_FALSE(pace.fits(command, UINT64_MAX));
+}
+
 TEST(DevicesCpuDriver, CancelWhileItRuns) {
   OpenDevice cpu("cpu");
   Batch batch(8200);
+  cpu.run(batch.verify_digests());  // by now its pace is known
   ASSERT_EQ(1, cpu.enqueue(batch.verify_digests(5)));
   cpu.driver().wait(cpu.device, 0, 2000000);  // by now it runs
   EXPECT_EQ(1, cpu.driver().cancel(cpu.device, 0, 5));

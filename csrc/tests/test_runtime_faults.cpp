@@ -57,6 +57,18 @@ TEST(RuntimeFaults, OneFailureResetsTheDevice) {
   }
 }
 
+TEST(RuntimeFaults, AFailureWhileWaitingResetsTheDevice) {
+  Rig rig;
+  rig.open();
+  rig.fake().delay_ns = 20 * kMillisecond;
+  rig.fake().wait_fails = 1;
+  Batch batch(1000);
+  rig.device->run(batch.verify_digest());
+  EXPECT_EQ(batch.status, batch.expected);
+  EXPECT_EQ(rig.stat("faults.driver"), 1u);
+  EXPECT_TRUE(eventually([&] { return rig.stat("resets") == 1; }));
+}
+
 TEST(RuntimeFaults, ASecondFailureIsTheLast) {
   for (const Failure& failure : kFailures) {
     SCOPED_TRACE(failure.name);
