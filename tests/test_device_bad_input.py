@@ -137,5 +137,15 @@ def test_a_driver_that_dies_at_work(example_driver: Path, fallback: bool) -> Non
         else:
             assert isinstance(error, accel.DeviceError)
             assert "no fallback" in str(error)
+        assert was_reset_or_left(device)
+
+
+def was_reset_or_left(device: accel.Device) -> bool:
+    """The answers may be there before: they are the CPU's then."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         stats = {stat.name: stat.value for stat in device.stats() if stat.device.startswith("plugin")}
-    assert stats["resets"] + stats["quarantined"] > 0
+        if stats["resets"] + stats["quarantined"] > 0:
+            return True
+        time.sleep(0.02)
+    return False

@@ -114,6 +114,27 @@ TEST(RuntimeCallers, AWaitingCallerGivesWay) {
   EXPECT_EQ(rig.verified(), 3u * 64);
 }
 
+// A long call does not keep the device from what is more urgent.
+TEST(RuntimeCallers, AnUrgentCallGoesBeforeTheRestOfALongOne) {
+  Rig rig;
+  rig.own = true;
+  rig.open();
+  const size_t urgent_call = 7;
+  Batch transactions(100 * kSlotItems), vote(urgent_call);
+  rig.fake().hang = 1;
+  rig.fake().sizes.clear();
+  std::thread caller([&] { rig.device->run(transactions.hash_equal(), Priority::kTransaction); });
+  EXPECT_TRUE(eventually([&] { return rig.fake().hang == 0; }));
+  const auto request = rig.device->submit(vote.hash_equal(), Priority::kVote, UINT64_MAX, true, nullptr);
+  rig.fake().release = true;
+  EXPECT_TRUE(request->wait(UINT64_MAX));
+  caller.join();
+  EXPECT_EQ(transactions.hashes, transactions.expected_hashes);
+  const std::vector<uint64_t>& sizes = rig.fake().sizes;
+  const auto place = std::find(sizes.begin(), sizes.end(), urgent_call) - sizes.begin();
+  EXPECT_LE(static_cast<size_t>(place), 2 * kSlots);  // behind what had been taken by then
+}
+
 TEST(RuntimeCallers, WhatTakesLongIsWaitedFor) {
   for (const Audit audit : {Audit::kSample, Audit::kHold, Audit::kFull}) {
     Rig rig;
