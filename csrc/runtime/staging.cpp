@@ -150,14 +150,15 @@ void Arena::stage_keys(uint8_t* slot, accel_command& command, const Work& work, 
   }
 }
 
-void Arena::stage_outputs(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end) const {
+void Arena::stage_outputs(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end,
+                          bool clear) const {
   if (work.verifies()) {
     command.status_out = slot + layout_.status;
     std::memset(command.status_out, ACCEL_NOT_CHECKED, end - begin);
   } else {
     command.output = slot + layout_.output;
     command.output_size = answer_bytes(work, begin, end);
-    std::memset(command.output, 0, command.output_size);
+    if (clear) std::memset(command.output, 0, command.output_size);
   }
 }
 
@@ -192,7 +193,7 @@ accel_command Arena::stage(size_t slot_index, const Work& work, size_t begin, si
     if (!work.id.empty()) std::memcpy(slot + layout_.id, work.id.data(), work.id.size());
   }
   if (work.op == Op::kMerkle) command.rule = static_cast<uint32_t>(work.rule->id);
-  stage_outputs(slot, command, work, begin, end);
+  stage_outputs(slot, command, work, begin, end, options.clear);
   return command;
 }
 

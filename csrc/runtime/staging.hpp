@@ -28,6 +28,7 @@ struct StageOptions {
   const uint32_t* handles = nullptr;  // of the ring's keys; null: keys by value
   bool points = false;                // ask for R of each item
   bool in_place = false;              // inputs need not be copied where a command can say how they lie
+  bool clear = true;                  // no answer of an earlier command is left where this one's will be
 };
 
 class Arena {
@@ -56,7 +57,8 @@ class Arena {
   static bool point_to_messages(accel_command& command, const Work& work, size_t begin);
   void stage_keys(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end,
                   const StageOptions& options) const;
-  void stage_outputs(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end) const;
+  void stage_outputs(uint8_t* slot, accel_command& command, const Work& work, size_t begin, size_t end,
+                     bool clear) const;
 
   const SlotLimits limits_;
   const Layout layout_;

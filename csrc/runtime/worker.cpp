@@ -241,7 +241,8 @@ void Worker::stage(Slot& slot, Piece piece) {
     const Request::Pin pin(request);
     if (pin) {
       try {
-        const StageOptions options{ring_keys_.handles_for(work), is_certified_by_points(work), in_place};
+        const StageOptions options{ring_keys_.handles_for(work), is_certified_by_points(work), in_place,
+                                   !link_.is_own()};
         slot.command = arena_->stage(slot_number(slot), work, piece.begin, piece.end, options);
       } catch (const Error& error) {  // the caller's memory has changed meanwhile
         status = error.status();

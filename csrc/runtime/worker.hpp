@@ -72,8 +72,9 @@ class Worker : public std::enable_shared_from_this<Worker> {
   struct Judged {
     uint64_t tag;
     Piece piece;
-    std::vector<uint8_t> answers;
-    std::vector<size_t> chosen;  // answers to be computed again
+    const uint8_t* answers = nullptr;
+    std::vector<size_t> chosen;     // answers to be computed again
+    std::vector<uint8_t> own_copy;  // of the answers, out of the device's reach
   };
 
   void run() noexcept;

@@ -24,19 +24,23 @@ bool Worker::is_certified_by_points(const Work& work) const {
          link_.has_flag(ACCEL_COMMAND_POINTS);
 }
 
-// The answers leave the device's memory before they are looked at: what is judged is what is delivered.
+// The answers leave the device's memory before they are looked at: what is judged is what is delivered. This library's
+// kernels write nothing after a command, and the slot's memory is not used again before the judgement is over, unless
+// that waits for others.
 void Worker::accept(Slot& slot) {
   const Work& work = slot.piece.request->work();
   const size_t begin = slot.piece.begin, end = slot.piece.end;
-  Judged judged{slot.command.tag, slot.piece, {}, {}};
-  const uint8_t* const answers = arena_->answers(slot.command);
-  judged.answers.assign(answers, answers + answer_bytes(work, begin, end));
+  Judged judged{slot.command.tag, slot.piece, arena_->answers(slot.command), {}, {}};
+  if (!link_.is_own() || options_.audit == Audit::kHold) {
+    judged.own_copy.assign(judged.answers, judged.answers + answer_bytes(work, begin, end));
+    judged.answers = judged.own_copy.data();
+  }
   std::vector<uint8_t> points;
   if (slot.command.points_out != nullptr) {
     points.assign(slot.command.points_out, slot.command.points_out + 64 * slot.command.count);
   }
   slot = Slot();
-  if (work.verifies() && !std::all_of(judged.answers.begin(), judged.answers.end(), is_verdict)) {
+  if (work.verifies() && !std::all_of(judged.answers, judged.answers + (end - begin), is_verdict)) {
     throw Fault(kCorrupt, "a completed command with items that have no verdict");
   }
   judge(std::move(judged), points);
@@ -46,7 +50,7 @@ void Worker::judge(Judged judged, const std::vector<uint8_t>& points) {
   const Work& work = judged.piece.request->work();
   bool& burst_checked = burst_checked_[static_cast<size_t>(work.op)];
   const bool all = options_.audit == Audit::kFull || !burst_checked;
-  judged.chosen = items_to_check(work, judged.piece.begin, judged.piece.end, judged.answers.data(), all, sampler_);
+  judged.chosen = items_to_check(work, judged.piece.begin, judged.piece.end, judged.answers, all, sampler_);
   if (options_.audit == Audit::kHold) {
     held_items_ += judged.piece.count();
     held_.push_back(std::move(judged));
@@ -68,8 +72,8 @@ void Worker::require_right(const Judged& judged, const uint8_t* points) {
     const Request::Pin pin(request);
     if (!pin) return;
     try {
-      wrong = wrong_answers(request.work(), judged.piece.begin, judged.piece.end, judged.chosen, judged.answers.data(),
-                            points);
+      wrong =
+          wrong_answers(request.work(), judged.piece.begin, judged.piece.end, judged.chosen, judged.answers, points);
     } catch (const Error& error) {  // the caller's memory has changed, or the kernels cannot run
       status = error.status();
       sentence = error.what();
@@ -99,7 +103,7 @@ void Worker::deliver(const Judged& judged) {
                 : piece->request->work().op == Op::kMerkle ? kMerkleLeaves
                                                            : kVerified,
                 piece->count());
-  piece->request->deliver(piece->begin, piece->end, judged.answers.data());
+  piece->request->deliver(piece->begin, piece->end, judged.answers);
 }
 
 void Worker::take_back() {
