@@ -21,7 +21,9 @@ import hypothesis
 import pytest
 
 import accel
+import needs
 from accel import config as accel_config
+from needs import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 - hooks
 from oracles import openssl, samples
 
 CERTIFICATES = "certs"  # directory of the test data
@@ -149,7 +151,7 @@ def certificates_directory() -> Path:
     data = os.environ.get("ACCEL_TEST_DATA")
     directory = (Path(data) if data else root.parent / "shared" / "data") / CERTIFICATES
     if not (directory / "manifest.json").is_file():
-        pytest.skip(f"no certificates at {directory}: set ACCEL_TEST_DATA to the directory that holds `certs`")
+        needs.lacking(f"no certificates at {directory}: set ACCEL_TEST_DATA to the directory that holds `certs`")
     return directory
 
 

@@ -1,23 +1,59 @@
-"""What some tests need and CI provides: where it is missing they are skipped by name, and fail in CI."""
+"""What tests need. Where it is missing they are skipped by name, and the run says so; in CI a skip is a failure.
+
+``.ci/run`` brings everything and sets ``ACCEL_TESTS_COMPLETE=1``: then only what a machine may lack rightly is skipped,
+which a test says by `lacking` or `unless`.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import NoReturn
+from collections.abc import Generator
+from typing import Final, NoReturn
 
 import pytest
 
-COMPLETE = os.environ.get("ACCEL_TESTS_COMPLETE") == "1"
-"""Whether everything has been provided (``.ci/run`` says so): what is missing is a failure then."""
+COMPLETE: Final = os.environ.get("ACCEL_TESTS_COMPLETE") == "1"
+"""Whether everything is there that set-up brings."""
+
+_RIGHTLY: Final = "this machine may lack it: "
+
+openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl command")
+"""Marks tests that run the command."""
 
 
-def missing(sentence: str) -> NoReturn:
-    """Skip the test, which needs something that is not there; fail it where everything must be."""
-    if COMPLETE:
-        pytest.fail(f"{sentence}, and ACCEL_TESTS_COMPLETE is set")
-    pytest.skip(sentence)
+def lacking(sentence: str) -> NoReturn:
+    """Skip the test for want of what no set-up brings: a feature of the CPU, memory, data, a toolchain."""
+    pytest.skip(_RIGHTLY + sentence)
 
 
-openssl = pytest.mark.skipif(not COMPLETE and shutil.which("openssl") is None, reason="no openssl command")
-"""Marks tests that run the command; in CI they run, and fail without it."""
+def unless(there: bool, sentence: str) -> pytest.MarkDecorator:
+    """Mark a test to be skipped like that."""
+    return pytest.mark.skipif(not there, reason=_RIGHTLY + sentence)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that was skipped and should not have been."""
+    report = yield
+    if not hasattr(report, "wasxfail"):
+        _refuse(report, item.nodeid)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a file that was skipped, as `pytest.importorskip` does."""
+    report = yield
+    _refuse(report, collector.nodeid)
+    return report
+
+
+def _refuse(report: pytest.TestReport | pytest.CollectReport, where: str) -> None:
+    if COMPLETE and report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if _RIGHTLY not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"{where}: {reason}; ACCEL_TESTS_COMPLETE is set, and nothing is skipped then"

@@ -6,7 +6,8 @@ import importlib.util
 import os
 import shutil
 
-import needs
+import pytest
+
 from accel import config
 
 
@@ -24,4 +25,4 @@ def require(*programs: str) -> None:
     """Skip the test, and say so, where one of the programs is missing."""
     for program in programs:
         if shutil.which(program, path=environment()["PATH"]) is None:
-            needs.missing(f"{program} is not there")
+            pytest.skip(f"{program} is not there")

@@ -12,7 +12,6 @@ pytest.importorskip("jinja2")
 pytest.importorskip("selenium")
 
 import browser
-import needs
 from accel.bench import page
 from accel.bench.page import plot
 from accel.bench.report import Report
@@ -54,7 +53,7 @@ def made_up() -> Report:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[browser.Browser]:
     if sentence := browser.missing():
-        needs.missing(f"{sentence}; tools/setup.sh ci installs them")
+        pytest.skip(f"{sentence}; tools/setup.sh ci installs them")
     with browser.browser() as started:
         yield started
 

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import accel
+import needs
 
 REPORT = """
 import accel
@@ -108,7 +109,7 @@ def test_the_best_kernel_without_a_feature(mask, missing):
 @pytest.mark.parametrize("feature", ["avx512", "avx2"])  # each is the name of a kernel, too
 def test_a_masked_kernel_cannot_be_forced(feature):
     if feature not in accel.cpu_features():
-        pytest.skip(f"needs a CPU with {feature}")
+        needs.lacking(f"a CPU with {feature}")
     line = report(ACCEL_CPU_MASK=feature, ACCEL_KERNEL=f"sm3={feature}")
     assert line.startswith(f"KernelError ACCEL_KERNEL: this CPU or its operating system cannot run sm3={feature}"), line
 

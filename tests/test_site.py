@@ -15,7 +15,6 @@ from types import ModuleType
 
 import pytest
 
-import needs
 from oracles.names import MODULES, public_members, public_names
 
 ROOT = Path(__file__).parent.parent
@@ -28,11 +27,11 @@ GOLDEN_HEADER = ROOT / "csrc/golden/include/accel/golden.h"
 def _pages_are_fresh() -> None:
     inventory = SITE / "objects.inv"
     if not inventory.exists():
-        needs.missing("no pages: make docs builds them")
+        pytest.skip("no pages: make docs builds them")
     kinds = ("*.md", "docs/**/*.md", "docs/**/*.rst", "docs/**/*.py", "src/accel/**/*.py")
     sources = [HEADER, GOLDEN_HEADER, *(path for kind in kinds for path in ROOT.glob(kind))]
     if inventory.stat().st_mtime < max(path.stat().st_mtime for path in sources):
-        needs.missing("the pages are older than their sources: make docs builds them again")
+        pytest.skip("the pages are older than their sources: make docs builds them again")
 
 
 def described(domain: str) -> set[str]:

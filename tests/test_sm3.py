@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import accel
+import needs
 from accel import Ragged, sm3
 from oracles import openssl
 
@@ -178,7 +179,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 @pytest.mark.long
-@pytest.mark.skipif(free_memory() < LARGE + 1_000_000_000, reason="needs 3.2 GB of free memory")
+@needs.unless(free_memory() >= LARGE + 1_000_000_000, "3.2 GB of free memory")
 def test_over_two_gigabytes_in_one_buffer():
     buffer = np.zeros(LARGE, np.uint8)
     buffer[:: 1 << 20] = np.arange(buffer[:: 1 << 20].size) % 256

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from accel.consensus.simulation.checkers import CHECKS
 from accel.consensus.simulation.mutants import Mutant, mutants
 from accel.consensus.simulation.runner import MutantResult, run_mutants
 from accel.errors import ArgumentError
@@ -45,6 +46,7 @@ def test_each_is_found_as_the_documentation_says() -> None:
     listed = {name: (int(seed), check) for name, seed, check in rows}
     assert list(listed) == list(mutants())
     assert max(seed for seed, _ in listed.values()) < 1000
+    assert {check for _, check in listed.values()} == set(CHECKS)
 
     def look(name: str) -> MutantResult:
         seed = listed[name][0]
