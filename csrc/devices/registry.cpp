@@ -21,7 +21,7 @@ struct BuiltIn {
   Found (*find)(std::string_view rest);
 };
 
-Found find_cpu(std::string_view) { return {&kCpuDriver, "", nullptr, true}; }
+Found find_cpu(std::string_view) { return {.driver = &kCpuDriver, .options = "", .keep = nullptr, .is_own = true}; }
 Found find_sim96(std::string_view) { return {&kSim96Driver, "", nullptr}; }
 Found find_sim(std::string_view path) {
   if (path.empty()) throw Error(ACCEL_BAD_DEVICE, "device: expected a TOML file after \"sim:\", got \"sim:\"");

@@ -73,8 +73,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
     uint64_t tag;
     Piece piece;
     const uint8_t* answers = nullptr;
-    std::vector<size_t> chosen;     // answers to be computed again
-    std::vector<uint8_t> own_copy;  // of the answers, out of the device's reach
+    std::vector<size_t> chosen;  // answers to be computed again
+    std::vector<uint8_t> copy;   // of the answers, out of the device's reach, unless that is not needed
   };
 
   void run() noexcept;

@@ -32,8 +32,8 @@ void Worker::accept(Slot& slot) {
   const size_t begin = slot.piece.begin, end = slot.piece.end;
   Judged judged{slot.command.tag, slot.piece, arena_->answers(slot.command), {}, {}};
   if (!link_.is_own() || options_.audit == Audit::kHold) {
-    judged.own_copy.assign(judged.answers, judged.answers + answer_bytes(work, begin, end));
-    judged.answers = judged.own_copy.data();
+    judged.copy.assign(judged.answers, judged.answers + answer_bytes(work, begin, end));
+    judged.answers = judged.copy.data();
   }
   std::vector<uint8_t> points;
   if (slot.command.points_out != nullptr) {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
+from accel.consensus.messages import PRECOMMIT, PREVOTE, PROPOSAL
 from accel.consensus.simulation.points import LOG_WRITES, CrashPoint
 
 __all__ = ["PowerLoss", "SimulatedDisk"]
@@ -15,8 +16,7 @@ _HISTORY: Final = 8  # syncs that can be rolled back
 _HEADER_BYTES: Final = 32
 _FRAME_BYTES: Final = 25  # before the record: its type, then that of what an intent is to sign
 _VOTE: Final = 5
-_STEP_AT: Final = 28  # in a slot of the last-sign state
-_SIGNED_STEPS: Final = (1, 2, 3)  # of a limit: 0 or 255
+_STEP_AT: Final = 28  # in a slot of the last-sign state: what kind of message was signed, or 0 or 255 of a limit
 _INTENTS: Final = {1: LOG_WRITES[1], 2: LOG_WRITES[2], 3: LOG_WRITES[3]}
 _RECORDS: Final = {2: LOG_WRITES[4], 3: LOG_WRITES[5], 4: LOG_WRITES[6]}
 
@@ -182,7 +182,7 @@ def _content(data: bytes) -> str:
 
 def _is_signature(slot: bytes) -> bool:
     """Whether a slot of the last-sign state says what was signed, not up to where nothing may be."""
-    return len(slot) > _STEP_AT and slot[_STEP_AT] in _SIGNED_STEPS
+    return len(slot) > _STEP_AT and slot[_STEP_AT] in (PROPOSAL, PREVOTE, PRECOMMIT)
 
 
 def _end(logs: dict[str, bytes]) -> tuple[str, int]:
