@@ -32,6 +32,7 @@ struct Behaviour {
   std::atomic<int> unchecked{0};   // one item without a verdict
   std::atomic<int> refuse{0};      // completed as unsupported
   std::atomic<int> flip{0};        // one answer of it is wrong
+  std::atomic<int> idle{0};        // completed, and nothing was done
   std::atomic<int> enqueue_fails{0};
   std::atomic<int> wait_fails{0};
   std::atomic<int> reset_fails{0};
@@ -55,6 +56,7 @@ struct Behaviour {
   std::mutex mutex;
   std::vector<uint64_t> sizes;            // of the commands, in their order
   std::set<std::thread::id> enqueued_by;  // threads
+  uint8_t* verdicts = nullptr;            // of the last command that was done, while their memory is there
 
   accel_device_caps caps = default_caps();
   static accel_device_caps default_caps() {
@@ -84,6 +86,7 @@ inline bool take(std::atomic<int>& count) {
 class FakeDevice {
  public:
   explicit FakeDevice(std::shared_ptr<Behaviour> behaviour) : behaviour_(std::move(behaviour)) {}
+  ~FakeDevice() { forget_verdicts(); }
 
   int32_t enqueue(const accel_command* commands, uint32_t count) {
     {
@@ -147,6 +150,7 @@ class FakeDevice {
 
   int32_t reset() {
     behaviour_->resets++;
+    forget_verdicts();
     hang(behaviour_->reset_hangs);
     read_late();
     write_late();
@@ -207,6 +211,11 @@ class FakeDevice {
     return completion;
   }
 
+  void forget_verdicts() const {
+    const std::lock_guard lock(behaviour_->mutex);
+    behaviour_->verdicts = nullptr;
+  }
+
   static void scribble(const accel_command& command) {
     if (command.status_out != nullptr) std::memset(command.status_out, ACCEL_OK, command.count);
     if (command.output != nullptr) std::memset(command.output, 0xee, command.output_size);
@@ -216,6 +225,7 @@ class FakeDevice {
     Behaviour& b = *behaviour_;
     if (take(b.fault)) return answer(command, ACCEL_COMPLETION_FAULT);
     if (take(b.refuse)) return answer(command, ACCEL_COMPLETION_UNSUPPORTED);
+    if (take(b.idle)) return answer(command, ACCEL_COMPLETION_DONE);
     static const std::atomic<bool> go_on{false};
     const accel_completion_status status =
         look_up(command) ? ACCEL_COMPLETION_DONE : cpu::execute(command, keys_, go_on);
@@ -226,6 +236,7 @@ class FakeDevice {
     {
       const std::lock_guard lock(b.mutex);
       b.sizes.push_back(command.count);
+      b.verdicts = command.status_out;
     }
     spoil(command);
     for (const accel_command& old : old_) scribble(old);

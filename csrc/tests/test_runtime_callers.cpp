@@ -200,11 +200,25 @@ TEST(RuntimeCallers, InputsAreReadInPlace) {
   }
 }
 
+// Slots are used again while answers wait for their window.
+TEST(RuntimeCallers, HeldAnswersOutliveTheirSlots) {
+  Rig rig;
+  rig.own = true;
+  rig.options.trust.audit = Audit::kHold;
+  rig.options.trust.hold_window = uint64_t{1} << 20;
+  rig.open();
+  Batch batch(10 * kSlots * kSlotItems);
+  rig.device->run(batch.hash_equal());
+  EXPECT_EQ(batch.hashes, batch.expected_hashes);
+  EXPECT_EQ(rig.stat("audit.wrong"), 0u);
+}
+
 // The answers are there by the CPU, and still the caller's inputs stay until the device lets go of them.
 TEST(RuntimeCallers, InputsStayUntilTheResetIsOver) {
   for (const bool own : {true, false}) {
     Rig rig;
     rig.own = own;
+    rig.options.trust.audit = Audit::kFull;  // so that the device's thread does the reset, and the caller only waits
     rig.options.trust.command_timeout_ns = kLostAfter;
     rig.open();
     rig.fake().lose = 1;

@@ -1,4 +1,5 @@
 // What each audit finds, and what it lets through.
+#include <atomic>
 #include <cmath>
 
 #include "runtime_testing.hpp"
@@ -186,6 +187,51 @@ TEST(RuntimeTrust, ADirtyWindowIsRunAgainAsAWhole) {
   }
   EXPECT_EQ(rig.verified(), 300u + 6 * 300u);
 }
+
+// The answers of the command before are no answers to this one, even where they would be right.
+TEST(RuntimeTrust, ADeviceThatDoesNothingIsFound) {
+  Rig rig;
+  rig.options.trust.audit = Audit::kFull;
+  rig.open();
+  for (const int idle : {0, 1}) {
+    Batch batch(64);
+    rig.fake().idle = idle;
+    rig.device->run(batch.hash());
+    EXPECT_EQ(batch.hashes, batch.expected_hashes);
+  }
+  EXPECT_GT(rig.stat("audit.wrong"), 0u);
+  EXPECT_EQ(rig.stat("quarantined"), 1u);
+}
+
+#if !defined(ACCEL_SANITIZE_THREAD)  // which rightly calls this a race: the device is at fault
+// It goes on writing after it has said that it is done: what was judged is what is delivered all the same.
+TEST(RuntimeTrust, WhatIsJudgedIsWhatIsDelivered) {
+  for (size_t trial = 0; trial < some(10); ++trial) {
+    Rig rig;
+    rig.options.trust.audit = Audit::kFull;
+    rig.open();
+    Batch batch(64);
+    const uint8_t right = batch.expected[0], wrong = right == ACCEL_OK ? ACCEL_BAD_SIGNATURE : ACCEL_OK;
+    std::atomic<bool> over{false};
+    std::thread writer([&] {
+      while (!over) {
+        const std::lock_guard lock(rig.fake().mutex);
+        if (rig.fake().verdicts == nullptr) continue;
+        std::atomic_ref<uint8_t> verdict(rig.fake().verdicts[0]);
+        verdict = wrong;
+        verdict = right;
+        for (int i = 0; i < 20; ++i) static_cast<void>(verdict.load());  // right for most of the time
+      }
+    });
+    for (int call = 0; call < 50 && rig.stat("quarantined") == 0; ++call) {
+      rig.device->run(batch.verify_digest());
+      EXPECT_EQ(batch.status, batch.expected);
+    }
+    over = true;
+    writer.join();
+  }
+}
+#endif
 
 }  // namespace
 }  // namespace accel::runtime::testing
