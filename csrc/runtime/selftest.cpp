@@ -30,8 +30,8 @@ constexpr size_t kCount = 17;
 // Runs commands one at a time on a device that does nothing else.
 class Examiner {
  public:
-  Examiner(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns)
-      : link_(link), arena_(arena), tag_(tag), timeout_ns_(timeout_ns) {}
+  Examiner(Link& link, const Arena& arena, Tags* tags, uint64_t timeout_ns)
+      : link_(link), arena_(arena), tags_(tags), timeout_ns_(timeout_ns) {}
 
   // The answers of the device to all of `work` must be `expected`.
   void expect(const char* what, const Work& work, const std::vector<uint8_t>& expected,
@@ -47,7 +47,7 @@ class Examiner {
     }
   }
   void run(const char* what, accel_command command) {
-    command.tag = (*tag_)++;
+    command.tag = tags_->next();
     command.deadline_ns = timeout_ns_;
     const uint64_t until = after_ns(now_ns(), timeout_ns_);
     while (link_.enqueue(&command, 1) == 0) {
@@ -81,7 +81,7 @@ class Examiner {
 
   Link& link_;
   const Arena& arena_;
-  uint64_t* tag_;
+  Tags* const tags_;
   const uint64_t timeout_ns_;
   Rates rates_{};
 };
@@ -209,8 +209,8 @@ void examine_trees(Examiner& examiner, const Link& link, const Arena& arena, siz
 
 }  // namespace
 
-Rates selftest(Link& link, const Arena& arena, uint64_t* tag, uint64_t timeout_ns) {
-  Examiner examiner(link, arena, tag, timeout_ns);
+Rates selftest(Link& link, const Arena& arena, Tags* tags, uint64_t timeout_ns) {
+  Examiner examiner(link, arena, tags, timeout_ns);
   const size_t count = std::min(kCount, arena.limits().items);
   if (link.supports(ACCEL_OP_SM3)) examine_hashes(examiner, link, count);
   if (link.supports(ACCEL_OP_SM2_VERIFY_DIGEST)) {

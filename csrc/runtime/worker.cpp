@@ -36,7 +36,7 @@ Worker::Worker(devices::Found found, std::string name, const TrustOptions& optio
       queue_(std::move(queue)),
       link_(std::move(found), std::move(name), options.call_timeout_ns),
       ring_keys_(link_),
-      next_tag_(random_word()),
+      tags_(random_word()),
       sampler_(options.sample_rate, random_word()),
       wake_descriptor_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (wake_descriptor_ < 0) throw Error(ACCEL_NO_MEMORY, "device: no descriptor for its thread");
@@ -176,7 +176,7 @@ void Worker::open_device() {
 // After open and after reset.
 Rates Worker::start_device() {
   link_.register_memory(arena_->data(), arena_->size());
-  const Rates rates = selftest(link_, *arena_, &next_tag_, options_.command_timeout_ns);
+  const Rates rates = selftest(link_, *arena_, &tags_, options_.command_timeout_ns);
   burst_checked_.fill(false);
   descriptor_ = link_.descriptor();
   return rates;
@@ -226,7 +226,7 @@ bool Worker::take_work() {
 }
 
 void Worker::stage(Slot& slot, Piece piece) {
-  const uint64_t tag = next_tag_++;
+  const uint64_t tag = tags_.next();
   if (!custody_.add(tag, piece)) {
     queue_->put_back(std::move(piece), member_);
     return;

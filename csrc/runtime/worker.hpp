@@ -20,6 +20,7 @@
 #include "runtime/queue.hpp"
 #include "runtime/ring_keys.hpp"
 #include "runtime/staging.hpp"
+#include "runtime/tags.hpp"
 
 namespace accel::runtime {
 
@@ -123,7 +124,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   const Request* only_ = nullptr;  // that a caller works for
   RingKeys ring_keys_;
   std::deque<size_t> staged_;
-  uint64_t next_tag_, last_collected_at_ = 0;
+  Tags tags_;
+  uint64_t last_collected_at_ = 0;
   Sampler sampler_;
   std::array<bool, kOps> burst_checked_{};
   std::vector<Judged> held_;

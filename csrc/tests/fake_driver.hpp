@@ -26,6 +26,7 @@ struct Behaviour {
   std::atomic<int> lose{0};        // no completion
   std::atomic<int> duplicate{0};   // two completions
   std::atomic<int> wrong_tag{0};   // a completion with another tag
+  std::atomic<int> next_tag{0};    // a completion with a tag that is one higher
   std::atomic<int> fault{0};       // completed as faulty
   std::atomic<int> corrupt{0};     // a completion with another count
   std::atomic<int> bad_status{0};  // a completion with a status that is none
@@ -243,6 +244,7 @@ class FakeDevice {
     accel_completion completion = answer(command, status);
     if (take(b.duplicate)) extra_.push_back(completion);
     if (take(b.wrong_tag)) completion.tag ^= uint64_t{1} << 63;
+    if (take(b.next_tag)) completion.tag += 1;
     if (take(b.corrupt)) completion.count += 1;
     if (take(b.bad_status)) completion.status = 77;
     return completion;

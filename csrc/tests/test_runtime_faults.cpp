@@ -57,6 +57,24 @@ TEST(RuntimeFaults, OneFailureResetsTheDevice) {
   }
 }
 
+// Taken for the next command's, which has not run yet, it would give answers that are none.
+TEST(RuntimeFaults, ATagThatIsOffByOneIsNoOtherCommands) {
+  Rig rig;
+  rig.open();
+  Batch opening(100), first(100, 2), second(100, 3);
+  rig.device->run(opening.hash_equal());     // whose first command is audited as a whole
+  rig.fake().delay_ns = 200 * kMillisecond;  // the second one waits behind the first
+  rig.fake().next_tag = 1;
+  const auto a = rig.device->submit(first.hash_equal(), Priority::kVote, UINT64_MAX, false, nullptr);
+  const auto b = rig.device->submit(second.hash_equal(), Priority::kVote, UINT64_MAX, false, nullptr);
+  ASSERT_TRUE(a->wait(20 * kSecond));
+  ASSERT_TRUE(b->wait(20 * kSecond));
+  EXPECT_EQ(first.hashes, first.expected_hashes);
+  EXPECT_EQ(second.hashes, second.expected_hashes);
+  EXPECT_EQ(rig.stat("faults.bad_tag"), 1u);
+  EXPECT_EQ(rig.stat("audit.wrong"), 0u);
+}
+
 TEST(RuntimeFaults, AFailureWhileWaitingResetsTheDevice) {
   Rig rig;
   rig.open();
