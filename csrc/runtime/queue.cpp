@@ -204,8 +204,10 @@ std::optional<Piece> Queue::cut(Waiting& waiting, size_t items, size_t bytes) {
   return piece;
 }
 
-std::optional<Piece> Queue::take_again(size_t priority, const std::function<bool(const Piece&)>& wanted) {
+template <typename Wanted>
+std::optional<Piece> Queue::take_again(size_t priority, const Wanted& wanted) {
   std::deque<Piece>& pieces = again_[priority];
+  if (pieces.empty()) return std::nullopt;
   std::erase_if(pieces, [](const Piece& piece) { return piece.request->is_closed(); });
   const auto found = std::find_if(pieces.begin(), pieces.end(), wanted);
   if (found == pieces.end()) return std::nullopt;
@@ -214,9 +216,10 @@ std::optional<Piece> Queue::take_again(size_t priority, const std::function<bool
   return piece;
 }
 
-std::optional<Piece> Queue::take_new(size_t priority, const std::function<size_t(const Waiting&)>& items,
-                                     size_t bytes) {
+template <typename Items>
+std::optional<Piece> Queue::take_new(size_t priority, const Items& items, size_t bytes) {
   std::deque<Waiting>& requests = waiting_[priority];
+  if (requests.empty()) return std::nullopt;
   std::erase_if(requests, [](const Waiting& waiting) { return waiting.request->is_closed(); });
   for (auto it = requests.begin(); it != requests.end(); ++it) {
     const size_t wanted = items(*it);

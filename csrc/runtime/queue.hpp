@@ -89,8 +89,12 @@ class Queue {
   size_t share(size_t member, const Work& work, size_t left) const;
   size_t most_in_time(const Member& member, Op op) const;
   std::optional<Piece> cut(Waiting& waiting, size_t items, size_t bytes);
-  std::optional<Piece> take_again(size_t priority, const std::function<bool(const Piece&)>& wanted);
-  std::optional<Piece> take_new(size_t priority, const std::function<size_t(const Waiting&)>& items, size_t bytes);
+  // Of those that `wanted` holds for; as many items as `items` says of a request. No std::function: it would allocate,
+  // for every command, more often than all else does together.
+  template <typename Wanted>
+  std::optional<Piece> take_again(size_t priority, const Wanted& wanted);
+  template <typename Items>
+  std::optional<Piece> take_new(size_t priority, const Items& items, size_t bytes);
   std::optional<Piece> take_lost(size_t priority);
 
   const bool fallback_;
