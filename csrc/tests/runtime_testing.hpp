@@ -15,6 +15,7 @@
 #include "fake_driver.hpp"
 #include "runtime/device.hpp"
 #include "runtime/hasher.hpp"
+#include "sanitizer.hpp"
 #include "sm2_signed.hpp"
 
 namespace accel::runtime::testing {
@@ -22,11 +23,7 @@ namespace accel::runtime::testing {
 constexpr uint64_t kMillisecond = 1'000'000, kSecond = 1'000'000'000;
 
 // Under the thread sanitizer arithmetic takes a hundred times as long.
-#if defined(__SANITIZE_THREAD__)
-constexpr size_t kSlow = 10;
-#else
-constexpr size_t kSlow = 1;
-#endif
+constexpr size_t kSlow = kThreadSanitizer ? 10 : 1;
 // Fewer items there.
 constexpr size_t some(size_t count) { return (count + kSlow - 1) / kSlow; }
 // For tests that wait for a time-out; no command that is not lost takes so long.

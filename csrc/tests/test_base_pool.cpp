@@ -13,15 +13,10 @@
 
 #include "base/error.hpp"
 #include "base/pool.hpp"
+#include "sanitizer.hpp"
 
 namespace accel {
 namespace {
-
-#if defined(ACCEL_SANITIZE_THREAD)
-constexpr bool kThreadSanitizer = true;
-#else
-constexpr bool kThreadSanitizer = false;
-#endif
 
 class Pool : public ::testing::Test {
  protected:

@@ -16,16 +16,11 @@
 #include "merkle/node_buffer.hpp"
 #include "merkle/recycler.hpp"
 #include "merkle/tree.hpp"
+#include "sanitizer.hpp"
 #include "sm3/sm3.hpp"
 
 namespace accel::merkle {
 namespace {
-
-#if defined(ACCEL_SANITIZE_THREAD)
-constexpr bool kThreadSanitizer = true;
-#else
-constexpr bool kThreadSanitizer = false;
-#endif
 
 constexpr size_t kMiB = size_t{1} << 20;
 

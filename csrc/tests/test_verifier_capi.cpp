@@ -10,16 +10,11 @@
 #include <vector>
 
 #include "accel/accel.h"
+#include "sanitizer.hpp"
 #include "sm2_signed.hpp"
 
 namespace accel::sm2::testing {
 namespace {
-
-#if defined(__SANITIZE_THREAD__)
-constexpr bool kThreadSanitizer = true;
-#else
-constexpr bool kThreadSanitizer = false;
-#endif
 
 // Few items under many callers: all kinds of verdicts, some of bad keys.
 const Signed& items() {
