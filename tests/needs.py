@@ -32,6 +32,14 @@ def unless(there: bool, sentence: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(not there, reason=_RIGHTLY + sentence)
 
 
+def bench_program() -> str:
+    """Where the native benchmark is, relative to the project's root; skips the test where nobody says so."""
+    program = os.environ.get("ACCEL_BENCH_PROGRAM")
+    if program is None:
+        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
+    return program
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test that was skipped and should not have been."""

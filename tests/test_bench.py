@@ -33,11 +33,8 @@ FLOORS = {
 
 
 def native(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    program = os.environ.get("ACCEL_BENCH_PROGRAM")
-    if program is None:
-        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
     return subprocess.run(
-        [ROOT / program, *arguments],
+        [ROOT / needs.bench_program(), *arguments],
         env=os.environ | environment,
         check=False,
         capture_output=True,
@@ -132,10 +129,8 @@ def test_scripts(script: str, arguments: list[str], key: str) -> None:
 
 
 def test_verifier_program() -> None:
-    program = os.environ.get("ACCEL_BENCH_PROGRAM")
-    if program is None:
-        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_verifier_bench beside it")
-    command = [str((ROOT / program).with_name("accel_verifier_bench")), "--rounds", "1", "--seconds", "0.01"]
+    program = (ROOT / needs.bench_program()).with_name("accel_verifier_bench")
+    command = [str(program), "--rounds", "1", "--seconds", "0.01"]
     run = subprocess.run([*command, "--json"], check=False, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)

@@ -431,8 +431,7 @@ def test_a_native_runner_that_is_not_there_or_fails(tmp_path: Path, monkeypatch:
 
 
 def test_the_native_runner_joins_the_report() -> None:
-    if "ACCEL_BENCH_PROGRAM" not in os.environ:
-        pytest.skip("ACCEL_BENCH_PROGRAM is not set: `make test` builds accel_bench and sets it")
+    needs.bench_program()
     names = ["--operation", "sm3.hash", "--batch", "8"]
     run = process(*SHORT, *names, "--no-latency", "--no-peers", "--native", "--json")
     assert run.returncode == 0, run.stderr
