@@ -90,9 +90,10 @@ void print_rounds(const char* name, const std::vector<double>& rates) {
 void print_row_json(const Row& row) {
   const std::vector<double> ratios = row.ratios();
   const auto [low, high] = std::minmax_element(ratios.begin(), ratios.end());
+  // Ratios to their last digit: rounded, one that just misses its goal would read as if it had reached it.
   std::printf(
       "{\"task\": %s, \"kernel\": %s, \"batch\": %zu, \"rate_per_s_p50\": %.0f, \"peer\": %s, "
-      "\"peer_rate_per_s_p50\": %.0f, \"ratio_p50\": %.3f, \"ratio_min\": %.3f, \"ratio_max\": %.3f",
+      "\"peer_rate_per_s_p50\": %.0f, \"ratio_p50\": %.17g, \"ratio_min\": %.17g, \"ratio_max\": %.17g",
       quoted(row.task).c_str(), quoted(row.kernel).c_str(), row.batch, median(row.ours.rates), quoted(row.peer).c_str(),
       median(row.theirs.rates), median(ratios), *low, *high);
   print_rounds("rounds_per_s", row.ours.rates);
